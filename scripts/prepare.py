@@ -1,0 +1,19 @@
+"""Prepare a data set: read, check, split, write to data/processed/NAME."""
+
+import sys
+
+from stance.config import ROOT, run
+from stance.settings import PrepareJob
+
+
+def main(job: PrepareJob) -> None:
+    """Prepare and print the report."""
+    from stance.line import run_prepare
+
+    prepared = run_prepare(job, ROOT)
+    state = "unchanged, reused" if prepared.reused else "prepared"
+    sys.stdout.write(f"{prepared.report}\n{state}: {prepared.path}\n")
+
+
+if __name__ == "__main__":
+    run("prepare", main)

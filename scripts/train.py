@@ -1,0 +1,57 @@
+"""The main job: prepare, fine-tune, evaluate, package and log."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from stance.config import ROOT, run
+from stance.settings import TrainJob
+
+SAMPLES = [
+    ("No participation in peacekeeping forces is envisaged.", "Azerbaijan", "joining the force"),
+    ("We would send police, but only under a UN mandate.", "Kenya", "sending police"),
+    ("The cabinet is still weighing whether to take part.", "the cabinet", "taking part"),
+    ("Jordan has pledged 500 soldiers, while Poland declined.", "Jordan", "sending soldiers"),
+    ("Jordan has pledged 500 soldiers, while Poland declined.", "Poland", "sending soldiers"),
+    ("France asked Germany to join the mission.", "Germany", "joining the mission"),
+]
+
+
+def main(job: TrainJob) -> None:
+    """Train and print the summary."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from tqdm import tqdm
+    from transformers.utils import logging
+
+    from stance import Example, load
+    from stance.evaluation.report import summary_table
+    from stance.line import run_train
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    bar = tqdm(unit=" steps", desc="training", file=sys.stderr, disable=None, leave=False)
+
+    def on_log(step: int, total: int, values: Mapping[str, float]) -> None:
+        bar.total = total
+        bar.update(step - bar.n)
+        if "dev/macro_f1" in values:
+            sys.stdout.write(
+                f"  epoch {values['epoch']:.0f}: loss {values['train/loss']:.3f}, "
+                f"dev macro-F1 {values['dev/macro_f1']:.3f}\n"
+            )
+
+    trained = run_train(job, ROOT, say=lambda line: sys.stdout.write(f"{line}\n"), on_log=on_log)
+    bar.close()
+    report, out = trained.report, sys.stdout.write
+    out(f"\nTest: {len(report.examples):,} rows; trained in {trained.seconds:.0f} s\n\n{summary_table(report)}\n")
+    predictor = load(trained.bundle)
+    for text, holder, target in SAMPLES:
+        answer = predictor.predict(Example(text, target, holder))
+        out(f"  {answer.label:<12}{answer.confidence:4.0%}  {text}  ({holder}: {target})\n")
+    out(f"\nBundle: {trained.bundle}\n")
+    if trained.run_id:
+        out(f"MLflow run {trained.run_id}; look at it with: make ui\n")
+
+
+if __name__ == "__main__":
+    run("train", main)

@@ -1,0 +1,70 @@
+"""The door for other code: load() and predict()."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from stance.core import Example, Prediction
+from stance.inference.bundle import MANIFEST, find_bundle
+from stance.inference.predictor import Predictor, load_predictor
+
+
+def load(model: str | os.PathLike[str] | None = None, *, backend: str = "auto") -> Predictor:
+    """Load a model.
+
+    Args:
+        model: A bundle's folder, or models:/NAME@ALIAS from the MLflow registry; None means
+            $STANCE_MODEL, else the newest bundle that training left, else the carried one.
+        backend: auto, onnx-int8, onnx or torch.
+
+    Raises:
+        ModelError: There is no such model, or it is damaged.
+    """
+    if model is not None and str(model).startswith("models:/"):
+        return load_predictor(_from_registry(str(model)), backend=backend)
+    return load_predictor(model, backend=backend)
+
+
+def predict(
+    text: str,
+    *,
+    holder: str | None = None,
+    target: str | None = None,
+    model: str | os.PathLike[str] | None = None,
+) -> Prediction:
+    """Say what `holder` says about `target` in `text`.
+
+    Args:
+        text: One sentence, sometimes two.
+        holder: Whose stance; None means the text's obvious holder.
+        target: On what; None means whatever undertaking the text is about.
+        model: See load; it is loaded once and kept.
+
+    Raises:
+        DataError: The text, holder or target can't be read.
+        ModelError: There is no model, or it is damaged.
+    """
+    if model is not None and str(model).startswith("models:/"):
+        predictor = _kept(str(model), 0)
+    else:
+        folder = find_bundle(model)
+        manifest = folder / MANIFEST
+        predictor = _kept(str(folder), manifest.stat().st_mtime_ns if manifest.exists() else 0)
+    return predictor.predict(Example(text, target, holder))
+
+
+@lru_cache(maxsize=4)
+def _kept(model: str, changed: int) -> Predictor:
+    """Keep a loaded model until its manifest changes."""
+    return load(model)
+
+
+def _from_registry(uri: str) -> Path:
+    from stance.config import ROOT
+    from stance.settings import TrackingSettings
+    from stance.tracking import download_model
+
+    settings = TrackingSettings(
+        name="mlflow", enabled=True, experiment="stance", store="mlruns", registered_model="stance"
+    )
+    return download_model(uri, settings, ROOT)

@@ -1,0 +1,129 @@
+"""The command `stance`: predict one sentence, score a file, check a labelled file."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from stance.core import Prediction
+from stance.errors import StanceError
+from stance.settings import ColumnSettings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 done, 2 something the user can mend, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except StanceError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename or 'file'}: {error.strerror or error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was written\n")
+        return 130
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from stance.api import predict
+
+    answer = predict(options.text, holder=options.holder, target=options.target, model=options.model)
+    sys.stdout.write((json.dumps(asdict(answer), ensure_ascii=False) if options.json else _readable(answer)) + "\n")
+
+
+def _readable(answer: Prediction) -> str:
+    lines = [f"{answer.label}  ({answer.confidence:.0%} sure{', abstains' if answer.abstained else ''})"]
+    for label, p in sorted(answer.probabilities.items(), key=lambda item: -item[1]):
+        lines.append(f"  {label:<14}{p:6.1%}  {'#' * round(30 * p)}")
+    if answer.tokens_cut:
+        lines.append(f"  note: the text is too long; its last {answer.tokens_cut} tokens were not read")
+    return "\n".join(lines)
+
+
+def _score(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from stance.api import load
+    from stance.inference.batch import score_file
+
+    columns = ColumnSettings(
+        text=options.text_column, label="label", holder=options.holder_column, target=options.target_column,
+        id=None, group=None, date=None, condition=None, split=None, slices=[],
+    )  # fmt: skip
+    predictor = load(options.model)
+    with tqdm(unit=" rows", disable=options.quiet, desc="scoring") as bar:
+        total = score_file(predictor, Path(options.input), Path(options.output), columns, bar.update)
+    sys.stderr.write(f"{total:,} rows written to {options.output}\n")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from stance.config import ROOT, compose_settings
+    from stance.data.prepared import examine
+    from stance.errors import DataError, summarise
+    from stance.line import resolve_data
+    from stance.settings import PrepareJob
+    from stance.training.finetuning import load_tokenizer
+
+    overrides = [f"data.path={json.dumps(options.file)}", *options.overrides]
+    job = compose_settings("prepare", overrides, PrepareJob)
+    tokens_cut = load_tokenizer(job.model).tokens_cut
+    found = examine(resolve_data(job.data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)
+    sys.stdout.write(f"{found.report}\n")
+    if found.report.errors:
+        raise DataError(f"{options.file}: the data has errors\n{summarise(found.report.errors)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stance", description="Read what position somebody takes on something.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("predict", help="answer for one sentence", description="Answer for one sentence.")
+    one.add_argument("text", metavar="TEXT", help="the sentence, in quotes")
+    one.add_argument("--holder", help="whose stance (default: the text's obvious holder)")
+    one.add_argument("--target", help="on what (default: whatever undertaking the text is about)")
+    one.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    one.set_defaults(run=_predict)
+    many = commands.add_parser(
+        "score",
+        help="answer for every row of a file",
+        description="Answer for every row of a CSV, TSV or JSONL file of any size. OUT keeps the columns of IN "
+        "and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of IN "
+        "is kept as 'gold_label'. OUT appears only whole.",
+    )
+    many.add_argument("input", metavar="IN", help="file to read")
+    many.add_argument("output", metavar="OUT", help="file to write; its ending decides the format")
+    for name in ("text", "holder", "target"):
+        many.add_argument(
+            f"--{name}-column", default=name, metavar="COLUMN", help=f"column of the {name} (default: {name})"
+        )
+    many.add_argument("--quiet", action="store_true", help="no progress bar")
+    many.set_defaults(run=_score)
+    for command in (one, many):
+        command.add_argument(
+            "--model", help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest)"
+        )
+    check = commands.add_parser(
+        "check",
+        help="validate a labelled file and print the data report",
+        description="Read and check a labelled file as `scripts/prepare.py` would, without writing anything.",
+    )
+    check.add_argument("file", metavar="FILE", help="CSV, TSV or JSONL file, or a folder of them")
+    check.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="settings, such as labels=favor_against data.columns.text=sentence",
+    )
+    check.set_defaults(run=_check)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

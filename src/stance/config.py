@@ -1,0 +1,137 @@
+"""The one Hydra door: composes configs/, checks every value, runs a script. No DictConfig leaves it."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stance.errors import ConfigError, StanceError, summarise
+from stance.settings import EvaluateJob, PackageJob, PrepareJob, TrainJob, problems
+
+Job = TypeVar("Job")
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+JOBS: dict[str, type] = {
+    "prepare": PrepareJob,
+    "train": TrainJob,
+    "evaluate": EvaluateJob,
+    "package": PackageJob,
+}
+
+
+def register_settings() -> None:
+    """Make the settings known to Hydra as `schema_NAME`, which the entry configs start from."""
+    for name, job in JOBS.items():
+        ConfigStore.instance().store(name=f"schema_{name}", node=job)
+
+
+def load_settings(config: DictConfig, job: type[Job]) -> Job:
+    """Turn a composed config into typed settings.
+
+    Raises:
+        ConfigError: Unknown keys, wrong types, missing or out-of-range values; all at once.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+        merged = OmegaConf.merge(OmegaConf.structured(job), plain)
+        settings = cast(Job, OmegaConf.to_object(merged))
+    except OmegaConfBaseException as error:
+        raise ConfigError(_sentence(str(error))) from error
+    found = list(problems(settings))
+    if found:
+        raise ConfigError(summarise(found))
+    return settings
+
+
+def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
+    """Compose configs/NAME.yaml with `overrides` and return typed settings.
+
+    Raises:
+        ConfigError: As load_settings, and for an override that names no setting.
+    """
+    register_settings()
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = compose(name, overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_sentence(str(error))) from error
+    return load_settings(config, job)
+
+
+def run(name: str, task: Callable[[Any], object]) -> None:
+    """Run `task(settings)` for the command line in sys.argv; ends the process on an error.
+
+    Exit status: 0 done, 2 something the user can mend, 130 interrupted. In a multirun the
+    other jobs still run after one fails.
+    """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(describe(name))
+        return
+    register_settings()
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    failures: list[str] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            task(load_settings(config, JOBS[name]))
+        except (StanceError, OSError) as error:
+            failures.append(str(error))
+            sys.stderr.write(f"error: {error}\n")
+
+    main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(job)
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        failures.append(str(error))
+        sys.stderr.write(f"error: {_sentence(str(error))}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    if failures:
+        sys.exit(2)
+
+
+def describe(name: str) -> str:
+    """Return the help of a script: every group, its choices, and every value with its comment."""
+    entry = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
+    chosen = re.findall(r"^\s+- (?:override )?/?(\w+): (\w+)", entry, flags=re.MULTILINE)
+    parts = [
+        f"usage: python scripts/{name}.py [GROUP=CHOICE] [KEY=VALUE] ...\n",
+        "Every value below can be overridden by its dotted key, for example data.path=my.csv;",
+        "-m runs every combination of comma-separated values.\n",
+        f"# configs/{name}.yaml\n{entry}",
+    ]
+    for group, choice in chosen:
+        choices = sorted(p.stem for p in (CONFIGS / group).glob("**/*.yaml"))
+        parts.append(f"# {group}=  one of: {', '.join(choices) or '(none yet)'}")
+        path = CONFIGS / group / f"{choice}.yaml"
+        if path.exists():
+            body = re.sub(r"^(?=.)", "  ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            parts.append(f"{group}:  # configs/{group}/{choice}.yaml\n{body}")
+    return "\n".join(parts)
+
+
+def _sentence(message: str) -> str:
+    """Fold Hydra's message into one sentence and suggest the nearest setting."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("reference_type", "object_type", "full_key"))]
+    text = " ".join(kept)
+    full_key = re.search(r"full_key: (\S+)", message)
+    if full_key and full_key.group(1) not in text:
+        text = f"{full_key.group(1)}: {text}"
+    unknown = re.search(r"Key '([\w.]+)' (?:is not in struct|not in)", text)
+    if unknown:
+        words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)
+        near = difflib.get_close_matches(unknown.group(1), sorted(set(words)), n=1)
+        text = f"{text}; did you mean '{near[0]}'?" if near else text
+    return f"settings: {text}. See --help for every key"

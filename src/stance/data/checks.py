@@ -1,0 +1,165 @@
+"""Looks for what makes scores wrong: duplicates, contradictions, leaks, imbalance, cut texts."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from stance.core import Example, LabelSet
+from stance.data.splits import Splits, join_groups
+from stance.settings import DataSettings
+
+Pair = tuple[int, int]
+
+
+@dataclass
+class DataReport:
+    """What the checks found; `errors` stop the preparation, `warnings` do not."""
+
+    rows: int = 0
+    texts: int = 0
+    balance: dict[str, dict[str, int]] = field(default_factory=dict)
+    exact_duplicates: int = 0
+    near_duplicates: int = 0
+    cut: int = 0
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        labels = list(next(iter(self.balance.values()), {}))
+        lines = [f"{self.rows:,} rows, {self.texts:,} different texts"]
+        lines.append("  " + "part".ljust(8) + "".join(label.rjust(max(9, len(label) + 2)) for label in labels))
+        for part, counts in self.balance.items():
+            cells = (f"{counts[label]:,}".rjust(max(9, len(label) + 2)) for label in labels)
+            lines.append("  " + part.ljust(8) + "".join(cells))
+        lines += [f"  error: {problem}" for problem in self.errors]
+        lines += [f"  warning: {problem}" for problem in self.warnings]
+        return "\n".join(lines)
+
+
+def check_examples(
+    splits: Splits,
+    labels: LabelSet,
+    settings: DataSettings,
+    pairs: Sequence[tuple[Example, Example]],
+    tokens_cut: Callable[[Sequence[Example]], list[int]] | None = None,
+) -> DataReport:
+    """Check the parts of a data set, one by one and against each other.
+
+    Args:
+        splits: The rows.
+        labels: Their label set.
+        settings: Thresholds, and whether a leak or a contradiction is an error.
+        pairs: Near duplicates as near_duplicates found them.
+        tokens_cut: Tells how many tokens a model would cut from each example; None: not checked.
+    """
+    rows = [example for part in splits.parts().values() for example in part]
+    report = DataReport(rows=len(rows), texts=len({e.text for e in rows}), near_duplicates=len(pairs))
+    for name, part in splits.parts().items():
+        counts = Counter(example.label for example in part)
+        report.balance[name] = {label: counts[label] for label in labels.names}
+    severity = {"error": report.errors, "warn": report.warnings}
+    report.exact_duplicates = sum(n - 1 for n in Counter((_question(e), e.label) for e in rows).values())
+    if report.exact_duplicates:
+        report.warnings.append(f"{report.exact_duplicates:,} rows repeat another row's text, holder, target and label")
+    severity[settings.on_contradiction] += contradictions(rows)
+    severity[settings.on_leak] += leaks(splits, pairs)
+    report.warnings += _balance_warnings(report, settings.rare_label) + _missing_fields(rows)
+    if tokens_cut is not None:
+        cut = tokens_cut(rows)
+        report.cut = sum(n > 0 for n in cut)
+        if report.cut:
+            report.warnings.append(
+                f"{report.cut:,} texts are too long for the model: up to {max(cut):,} tokens are cut"
+            )
+    return report
+
+
+def near_duplicates(examples: Sequence[Example], threshold: float) -> list[Pair]:
+    """Return positions of different texts whose 3-word shingles overlap by at least `threshold`.
+
+    Candidates come from MinHash LSH (datasketch); each is confirmed by the exact Jaccard
+    similarity. One position stands for all rows of the same text.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    first = {example.text: index for index, example in reversed(list(enumerate(examples)))}
+    sets = {index: shingles(text) for text, index in first.items()}
+    lsh = MinHashLSH(threshold=threshold, num_perm=64)
+    found: list[Pair] = []
+    hashes = MinHash.bulk([[s.encode() for s in group] for group in sets.values()], num_perm=64, seed=1)
+    for (index, mine), minhash in zip(sets.items(), hashes, strict=True):
+        for other in lsh.query(minhash):
+            if len(mine & sets[other]) >= threshold * len(mine | sets[other]):
+                found.append((other, index))
+        lsh.insert(index, minhash, check_duplication=False)
+    return sorted(found)
+
+
+def shingles(text: str, size: int = 3) -> set[str]:
+    """Return the runs of `size` words in `text`; a shorter text is one run."""
+    words = text.lower().split()
+    return {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))}
+
+
+def contradictions(examples: Sequence[Example]) -> list[str]:
+    """Name the questions that are answered with two labels."""
+    answers: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for example in examples:
+        answers[_question(example)].add(example.label or "")
+    return [
+        f"two labels ({', '.join(sorted(found))}) for the same question: {text[:80]!r}, "
+        f"holder {holder or 'none'!r}, target {target or 'none'!r}. Keep one"
+        for (text, holder, target), found in answers.items()
+        if len(found) > 1
+    ]
+
+
+def leaks(splits: Splits, pairs: Sequence[tuple[Example, Example]]) -> list[str]:
+    """Name what stands on two sides of the split: groups, equal texts, near duplicates."""
+    side: dict[int, set[str]] = defaultdict(set)
+    parts = [(name, example) for name, part in splits.parts().items() for example in part]
+    groups = join_groups([example for _, example in parts])
+    for (name, _), group in zip(parts, groups, strict=True):
+        side[group].add(name)
+    found = []
+    for group, names in side.items():
+        if len(names) > 1:
+            example = parts[group][1]
+            found.append(f"rows of one group or text are in {' and '.join(sorted(names))}: {example.text[:80]!r}")
+    home = {example.text: name for name, example in parts}
+    for one, other in pairs:
+        if home[one.text] != home[other.text]:
+            found.append(
+                f"near duplicates in {home[one.text]} and {home[other.text]}: {one.text[:70]!r} and {other.text[:70]!r}"
+            )
+    return found
+
+
+def _question(example: Example) -> tuple[str, str, str]:
+    folded = (" ".join((value or "").lower().split()) for value in (example.text, example.holder, example.target))
+    text, holder, target = folded
+    return text, holder, target
+
+
+def _balance_warnings(report: DataReport, rare: int) -> list[str]:
+    totals: Counter[str] = Counter()
+    for counts in report.balance.values():
+        totals.update(counts)
+    warnings = [f"label '{label}' is rare: {n} rows, fewer than {rare}" for label, n in totals.items() if n < rare]
+    for part, counts in report.balance.items():
+        warnings += [f"no row is labelled '{label}' in {part}" for label, n in counts.items() if n == 0 < totals[label]]
+    return warnings
+
+
+def _missing_fields(rows: Sequence[Example]) -> list[str]:
+    warnings = []
+    for field_name in ("holder", "target"):
+        missing = sum(getattr(example, field_name) is None for example in rows)
+        if missing * 2 > len(rows):
+            warnings.append(f"{missing:,} of {len(rows):,} rows have no {field_name}")
+    return warnings

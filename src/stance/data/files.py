@@ -1,0 +1,167 @@
+"""Reads rows of JSONL and CSV files as examples, with file:line in every error.
+
+The rows are read here and not by `datasets`, whose readers turn "NA" into None and numbers
+into text without a word.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stance.core import Example, LabelSet, text_problem
+from stance.errors import DataError, summarise
+from stance.settings import ColumnSettings
+
+Row = dict[str, Any]
+SUFFIXES = (".jsonl", ".csv", ".tsv")
+_MENDED_BY_HAND = "id", "group", "date", "condition", "split"
+
+
+def find_files(path: Path) -> list[Path]:
+    """Return the data files that `path` names: itself, or those of the folder, sorted.
+
+    Raises:
+        DataError: Nothing is there, or nothing of a known format.
+    """
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES)
+        if not found:
+            raise DataError(f"{path}: no file ending in {', '.join(SUFFIXES)} in this folder")
+        return found
+    if not path.exists():
+        raise DataError(f"{path}: no such file. Check data.path")
+    if path.suffix not in SUFFIXES:
+        raise DataError(f"{path}: format '{path.suffix}' is not known; expected {', '.join(SUFFIXES)}")
+    return [path]
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yield ("file:line", row) one by one, in constant memory.
+
+    Raises:
+        DataError: A line is not UTF-8, not JSON, or has more or fewer fields than the header.
+    """
+    with path.open("rb") as stream:
+        lines = _decoded(path, stream)
+        yield from _json_rows(path, lines) if path.suffix == ".jsonl" else _csv_rows(path, lines)
+
+
+def read_examples(path: Path, labels: LabelSet, columns: ColumnSettings, aliases: Mapping[str, str]) -> list[Example]:
+    """Read all labelled rows below `path`.
+
+    Args:
+        path: A file or a folder of files.
+        labels: Every row's label must be one of these.
+        columns: Which column holds what.
+        aliases: What the file says for a label, where it differs from the label's name.
+
+    Raises:
+        DataError: With all problems of all files, the first 20 in words.
+    """
+    examples: list[Example] = []
+    faults: list[str] = []
+    for file in find_files(path):
+        count = len(examples)
+        try:
+            for where, row in read_rows(file):
+                example, found = to_example(row, columns, labels, aliases)
+                faults += [f"{where}: {problem}" for problem in found]
+                examples.append(example)
+        except DataError as error:
+            faults.append(str(error))
+        if len(examples) == count and not faults:
+            faults.append(f"{file}: the file has no rows; expected one example a line")
+    if faults:
+        raise DataError(summarise(faults))
+    return examples
+
+
+def to_example(
+    row: Row, columns: ColumnSettings, labels: LabelSet | None, aliases: Mapping[str, str]
+) -> tuple[Example, list[str]]:
+    """Turn a row into an example and the list of its problems; with labels None it needs no label."""
+    problems = _missing(row, columns, labels)
+    text = row.get(columns.text)
+    if columns.text in row:
+        problems += filter(None, [text_problem(text, f"column '{columns.text}'")])
+    values: dict[str, str | None] = {}
+    for field in ("holder", "target", *_MENDED_BY_HAND):
+        column = getattr(columns, field)
+        values[field], problem = _optional(row.get(column) if column else None, column)
+        problems += [problem] if problem else []
+    label = None
+    if labels is not None and columns.label in row:
+        label = str(row[columns.label])
+        label = aliases.get(label, label)
+        try:
+            labels.index(label)
+        except DataError as error:
+            problems.append(str(error))
+    slices = {name: _slice_values(row.get(name)) for name in columns.slices if name in row}
+    text = text if isinstance(text, str) else ""
+    if values["condition"] and values["condition"] not in text:
+        problems.append(f"condition {values['condition']!r} is not in the text; expected words copied from it")
+    return Example(text=text, label=label, slices=slices, **values), problems
+
+
+def _missing(row: Row, columns: ColumnSettings, labels: LabelSet | None) -> list[str]:
+    needed = {"text": columns.text} | ({"label": columns.label} if labels else {})
+    return [
+        f"no column '{column}'; the row has {', '.join(map(str, row)) or 'none'}. Set data.columns.{field}"
+        for field, column in needed.items()
+        if column not in row
+    ]
+
+
+def _optional(value: object, column: str | None) -> tuple[str | None, str | None]:
+    """Return (value or None, problem or None) of a column that may be empty."""
+    if value is None or value == "":
+        return None, None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    problem = text_problem(value, f"column '{column}'")
+    return (None, problem) if problem else (str(value).strip(), None)
+
+
+def _slice_values(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(map(str, value))
+    return () if value is None or value == "" else (str(value),)
+
+
+def _decoded(path: Path, stream: Iterator[bytes]) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start]
+            raise DataError(f"{path}:{number}: byte 0x{byte:02X} is not UTF-8. Save the file as UTF-8") from error
+
+
+def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{path}:{number}: not a JSON object: {error}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: got {line.strip():.40}; expected a JSON object with named values")
+        yield f"{path}:{number}", row
+
+
+def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
+    reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if None in row or None in row.values():
+                raise DataError(
+                    f"{where}: the number of fields differs from the header's {len(reader.fieldnames or [])}"
+                )
+            yield where, row
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: broken CSV: {error}") from error

@@ -1,0 +1,90 @@
+"""Text pairs -> token ids -> padded batches, with `tokenizers` alone; training and inference share it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from stance.core import Example
+from stance.text import render
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One tokenised pair: ids, segment of each id (0 sentence, 1 question), tokens left out."""
+
+    ids: list[int]
+    segments: list[int]
+    cut: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded ids, mask and segments, each (rows, tokens), and the positions the rows came from."""
+
+    ids: Ids
+    mask: Ids
+    segments: Ids
+    positions: list[int]
+
+
+class PairTokenizer:
+    """Renders and tokenises examples; a pair longer than `max_length` loses the end of its longer part."""
+
+    def __init__(self, tokenizer_json: str, *, max_length: int, input_form: str, pad_id: int) -> None:
+        self._whole = Tokenizer.from_str(tokenizer_json)
+        self._cutting = Tokenizer.from_str(tokenizer_json)
+        for tokenizer in (self._whole, self._cutting):
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+        self._cutting.enable_truncation(max_length, strategy="longest_first")
+        self.max_length, self.input_form, self.pad_id = max_length, input_form, pad_id
+
+    @classmethod
+    def from_file(cls, path: Path, *, max_length: int, input_form: str, pad_id: int) -> "PairTokenizer":
+        """Read a tokenizer.json; raises OSError or ValueError when it can't be."""
+        return cls(path.read_text("utf-8"), max_length=max_length, input_form=input_form, pad_id=pad_id)
+
+    def encode(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Tokenise examples, in order; `cut` says how many tokens of each did not fit."""
+        pairs = [render(example, self.input_form) for example in examples]
+        encoded = []
+        for pair, whole in zip(pairs, self._whole.encode_batch(pairs), strict=True):
+            cut = max(0, len(whole.ids) - self.max_length)
+            kept = self._cutting.encode(*pair) if cut else whole
+            encoded.append(Encoded(kept.ids, kept.type_ids, cut))
+        return encoded
+
+    def tokens_cut(self, examples: Sequence[Example]) -> list[int]:
+        """Return how many tokens of each example the model would not see."""
+        return [encoded.cut for encoded in self.encode(examples)]
+
+    def to_json(self) -> str:
+        """Return the content of tokenizer.json, without truncation and padding."""
+        return str(self._whole.to_str())
+
+    def pad(self, rows: Sequence[Encoded], positions: Sequence[int]) -> Batch:
+        """Put rows[p] for each position p into one batch as wide as its longest row."""
+        width = max(len(rows[p].ids) for p in positions)
+        ids = np.full((len(positions), width), self.pad_id, dtype=np.int64)
+        mask, segments = np.zeros_like(ids), np.zeros_like(ids)
+        for line, position in enumerate(positions):
+            length = len(rows[position].ids)
+            ids[line, :length], mask[line, :length] = rows[position].ids, 1
+            segments[line, :length] = rows[position].segments
+        return Batch(ids, mask, segments, list(positions))
+
+
+def by_length(rows: Sequence[Encoded], max_tokens: int) -> Iterator[list[int]]:
+    """Yield positions grouped by length, longest first, at most `max_tokens` padded tokens a batch."""
+    order = sorted(range(len(rows)), key=lambda p: -len(rows[p].ids))
+    start = 0
+    while start < len(order):
+        size = max(1, max_tokens // max(1, len(rows[order[start]].ids)))
+        yield order[start : start + size]
+        start += size

@@ -1,0 +1,34 @@
+"""The errors that stance raises, each a sentence for a person. Knows nothing of the rest."""
+
+from collections.abc import Sequence
+
+
+class StanceError(Exception):
+    """Something the user can mend; the message says where, what, and what to do."""
+
+
+class ConfigError(StanceError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DataError(StanceError):
+    """A file, row or text can't be used as it is."""
+
+
+class ModelError(StanceError):
+    """A bundle is missing, altered, or made for another version or label set."""
+
+
+class MissingExtraError(StanceError):
+    """An optional package is needed; the message says how to install it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the package '{package}' is not installed; install it with: pip install 'stance[{extra}]'")
+
+
+def summarise(problems: Sequence[str], limit: int = 20) -> str:
+    """Join the first `limit` problems, one a line, and say how many were left out."""
+    lines = list(problems[:limit])
+    if len(problems) > limit:
+        lines.append(f"... and {len(problems) - limit:,} more problems")
+    return "\n".join(lines)

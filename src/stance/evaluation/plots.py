@@ -1,0 +1,97 @@
+"""Figures of a Report; the only user of matplotlib."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stance.evaluation.metrics import reliability_bins, risk_coverage
+from stance.evaluation.report import Report
+
+BLUE, ORANGE, GREY = "#2b6cb0", "#c05621", "#718096"
+
+
+def figures(report: Report) -> dict[str, Figure]:
+    """Return the figures of a report by name."""
+    return {
+        "scores": scores(report),
+        "confusion": confusion(report),
+        "reliability": reliability(report),
+        "risk_coverage": coverage(report),
+    }
+
+
+def scores(report: Report) -> Figure:
+    """Macro-F1 of the model and of each baseline with intervals."""
+    figure, axes = _axes(6, 3)
+    named = {"model": report.scores} | dict(report.baselines)
+    names = list(named)[::-1]
+    for height, name in enumerate(names):
+        score = named[name]["macro_f1"]
+        colour = BLUE if name == "model" else GREY
+        axes.barh(height, score.value, color=colour)
+        axes.plot([score.low, score.high], [height, height], color="black", linewidth=1.5)
+        axes.text(max(score.high, score.value) + 0.01, height, f"{score.value:.2f}", va="center")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlim=(0, 1.1), xlabel="macro-F1 with 95 % interval")
+    return figure
+
+
+def confusion(report: Report) -> Figure:
+    """Counts by right and predicted label, shaded by the share of the row."""
+    counts = report.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.2 + 0.7 * len(report.labels)
+    figure, axes = _axes(size + 0.6, size)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(*counts.shape):
+        axes.text(
+            j, i, f"{counts[i, j]:.0f}", ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black"
+        )
+    ticks = range(len(report.labels))
+    axes.set_xticks(ticks, report.labels, rotation=45, ha="right")
+    axes.set_yticks(ticks, report.labels)
+    axes.set(xlabel="predicted", ylabel="right label")
+    return figure
+
+
+def reliability(report: Report) -> Figure:
+    """How often the model is right against how sure it is."""
+    figure, axes = _axes(4.5, 4.5)
+    bins = reliability_bins(report.probabilities.max(axis=1), report.probabilities.argmax(axis=1) == report.gold)
+    used = bins[bins[:, 2] > 0]
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfectly calibrated")
+    axes.plot(used[:, 0], used[:, 1], color=BLUE, marker="o", label="model")
+    for mean, hit, count in used:
+        axes.annotate(f"{count:.0f}", (mean, hit), textcoords="offset points", xytext=(4, -10), fontsize=7)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share right")
+    axes.legend(frameon=False)
+    return figure
+
+
+def coverage(report: Report) -> Figure:
+    """Error rate of the answered rows against the share that is answered."""
+    figure, axes = _axes(5, 3.5)
+    curve = risk_coverage(report.probabilities.max(axis=1), report.probabilities.argmax(axis=1) == report.gold)
+    axes.plot(curve[:, 0], curve[:, 1], color=BLUE)
+    axes.set(xlim=(0, 1), ylim=(0, None), xlabel="share answered (most confident first)", ylabel="error rate")
+    return figure
+
+
+def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
+    """Training loss and dev macro-F1 by epoch."""
+    figure, axes = _axes(6, 3.5)
+    epochs = [entry["epoch"] for entry in history]
+    axes.plot(epochs, [entry["train/loss"] for entry in history], color=GREY, marker=".", label="training loss")
+    axes.plot(epochs, [entry["dev/macro_f1"] for entry in history], color=BLUE, marker="o", label="dev macro-F1")
+    axes.set(xlabel="epoch", ylim=(0, None))
+    axes.legend(frameon=False)
+    return figure
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

@@ -1,0 +1,165 @@
+"""Evaluates any Classifier on labelled examples: the Report. Sees no model and draws no picture."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from stance.core import Array, Classifier, Example, LabelSet
+from stance.errors import DataError
+from stance.evaluation.metrics import (
+    Labels,
+    Score,
+    confusion_matrix,
+    group_weights,
+    score_table,
+)
+
+FIRST = ("macro_f1", "accuracy")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was measured of one classifier on one set of examples.
+
+    Attributes:
+        labels: Their names, in the order of the columns.
+        examples: The rows that were scored, n_rows.
+        gold: Positions of the right labels, shape (n_rows,).
+        probabilities: Shape (n_rows, n_labels).
+        scores: accuracy, macro_f1, f1/LABEL, precision/LABEL, recall/LABEL, brier, log_loss, ece.
+        slices: "column=value" -> (rows, accuracy); one row can be in several slices.
+        baselines: Name -> macro_f1 and accuracy of what the classifier has to beat.
+    """
+
+    labels: tuple[str, ...]
+    examples: tuple[Example, ...]
+    gold: Labels
+    probabilities: Array
+    scores: Mapping[str, Score]
+    slices: Mapping[str, tuple[int, Score]]
+    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+
+    @property
+    def confusion(self) -> Array:
+        """Counts of shape (n_labels gold, n_labels predicted)."""
+        return confusion_matrix(self.gold, self.probabilities.argmax(axis=1), len(self.labels))
+
+    def mistakes(self, most: int = 50) -> list[dict[str, object]]:
+        """Return the `most` most confident mistakes, the worst first."""
+        predicted, confidence = self.probabilities.argmax(axis=1), self.probabilities.max(axis=1)
+        wrong = np.flatnonzero(predicted != self.gold)
+        worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+        return [
+            {
+                "confidence": round(float(confidence[i]), 3),
+                "predicted": self.labels[predicted[i]],
+                "label": self.labels[self.gold[i]],
+                "holder": self.examples[i].holder or "",
+                "target": self.examples[i].target or "",
+                "text": self.examples[i].text,
+                "id": self.examples[i].id or "",
+            }
+            for i in worst
+        ]
+
+    def to_json(self) -> str:
+        """Return scores, slices, baselines and confusion as JSON text."""
+        whole = {
+            "rows": len(self.examples),
+            "labels": self.labels,
+            "scores": {name: asdict(score) for name, score in self.scores.items()},
+            "baselines": {n: {k: asdict(s) for k, s in t.items()} for n, t in self.baselines.items()},
+            "slices": {name: {"rows": n, **asdict(score)} for name, (n, score) in self.slices.items()},
+            "confusion": self.confusion.tolist(),
+        }
+        return json.dumps(whole, indent=2, ensure_ascii=False)
+
+    def to_markdown(self) -> str:
+        """Return a page with the scores beside the baselines, the labels, the slices and the mistakes."""
+        parts = [f"# Evaluation on {len(self.examples):,} rows\n", summary_table(self), _label_table(self)]
+        parts.append(_table(["probabilities", "value [95 % interval]"], [(n, str(self.scores[n])) for n in PROPER]))
+        rows = [(name, str(n), str(score)) for name, (n, score) in self.slices.items()]
+        parts.append("## Slices\n\n" + _table(["slice", "rows", "accuracy [95 % interval]"], rows))
+        mistakes = self.mistakes()
+        cells = [[str(v).replace("|", "/").replace("\n", " ") for v in m.values()] for m in mistakes]
+        heads = list(mistakes[0]) if mistakes else ["none"]
+        return "\n".join([*parts, "## The most confident mistakes\n", _table(heads, cells)])
+
+
+PROPER = ("brier", "log_loss", "ece")
+
+
+def evaluate(classifier: Classifier, examples: Sequence[Example], *, resamples: int = 1000) -> Report:
+    """Score `classifier` on labelled `examples`.
+
+    Args:
+        classifier: Its labels must contain every label of the examples.
+        examples: At least one; labelled.
+        resamples: Bootstrap resamples behind each interval.
+
+    Raises:
+        DataError: No example, or an unknown or missing label.
+    """
+    if not examples:
+        raise DataError("evaluate: got no examples; expected at least one labelled row")
+    probabilities = classifier.predict_proba(examples)
+    return make_report(classifier.labels, examples, probabilities, resamples=resamples)
+
+
+def make_report(
+    labels: LabelSet, examples: Sequence[Example], probabilities: Array, *, resamples: int = 1000
+) -> Report:
+    """As evaluate, for probabilities that are already there, shape (n_examples, n_labels)."""
+    gold = labels.indices(examples)
+    weights = group_weights(group_numbers(examples), resamples)
+    scores = score_table(gold, probabilities, labels.names, weights)
+    right = (probabilities.argmax(axis=1) == gold).astype(np.float64)
+    slices = _slices(examples, right, resamples)
+    return Report(labels.names, tuple(examples), gold, probabilities, scores, slices)
+
+
+def group_numbers(examples: Sequence[Example]) -> list[int]:
+    """Number the groups for the bootstrap: the group where given, else the text."""
+    seen: dict[str, int] = {}
+    return [seen.setdefault(e.group or e.text, len(seen)) for e in examples]
+
+
+def summary_table(report: Report) -> str:
+    """Return macro-F1 and accuracy of the model and of each baseline as a Markdown table."""
+    rows = [("model", *(str(report.scores[n]) for n in FIRST))]
+    rows += [(name, *(str(scores[n]) for n in FIRST)) for name, scores in report.baselines.items()]
+    return _table(["", "macro-F1 [95 % interval]", "accuracy [95 % interval]"], rows)
+
+
+def _label_table(report: Report) -> str:
+    gold = report.confusion.sum(axis=1).astype(int)
+    names = ("f1", "precision", "recall")
+    rows = [
+        (label, str(gold[i]), *(str(report.scores[f"{n}/{label}"]) for n in names))
+        for i, label in enumerate(report.labels)
+    ]
+    return _table(["label", "rows", "F1", "precision", "recall"], rows)
+
+
+def _slices(examples: Sequence[Example], right: Array, resamples: int) -> dict[str, tuple[int, Score]]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        for name, values in example.slices.items():
+            for value in values:
+                members[f"{name}={value}"].append(index)
+    table = {}
+    for name in sorted(members):
+        rows = members[name]
+        weights = group_weights(group_numbers([examples[i] for i in rows]), resamples)
+        means = weights @ right[rows] / np.maximum(weights.sum(axis=1), 1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        table[name] = (len(rows), Score(float(right[rows].mean()), float(low), float(high)))
+    return table
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,0 +1,107 @@
+"""Scores a file of any size: streams rows in, keeps their columns, adds the answers."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from stance.atomic import whole_file
+from stance.core import Example, Prediction
+from stance.data.files import SUFFIXES, Row, find_files, read_rows, to_example
+from stance.errors import DataError, summarise
+from stance.inference.predictor import WINDOW, Predictor
+from stance.settings import ColumnSettings
+
+MOST_FAULTS = 20
+
+
+def score_file(
+    predictor: Predictor, source: Path, target: Path, columns: ColumnSettings, on_rows: Callable[[int], object]
+) -> int:
+    """Write each row of `source` with label, confidence, p_LABEL..., abstained, tokens_cut to `target`.
+
+    Args:
+        predictor: The model.
+        source: JSONL, CSV or TSV.
+        target: Appears only whole; its suffix decides the format.
+        columns: Where text, holder and target are.
+        on_rows: Called with the number of rows done since the last call.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        DataError: Rows that can't be read (the first 20, with file:line), or columns that would be lost.
+    """
+    if target.suffix not in SUFFIXES:
+        raise DataError(f"{target}: format '{target.suffix}' is not known; expected {', '.join(SUFFIXES)}")
+    if source.is_dir():
+        raise DataError(f"{source}: is a folder; expected one file")
+    find_files(source)
+    total = 0
+    with whole_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        write = _csv_writer(stream, target) if target.suffix != ".jsonl" else _json_writer(stream)
+        for window in _windows(source, columns):
+            answers = predictor.predict_many([example for _, example in window])
+            for (row, _), answer in zip(window, answers, strict=True):
+                write(_joined(row, answer, source))
+            total += len(window)
+            on_rows(len(window))
+    return total
+
+
+def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, Example]]]:
+    """Yield good rows in windows; after a bad one only look for more bad ones, then raise."""
+    window: list[tuple[Row, Example]] = []
+    faults: list[str] = []
+    seen = False
+    for where, row in read_rows(source):
+        seen = True
+        example, problems = to_example(row, columns, None, {})
+        faults += [f"{where}: {problem}" for problem in problems]
+        if len(faults) >= MOST_FAULTS:
+            break
+        window.append((row, example))
+        if len(window) == WINDOW:
+            if not faults:
+                yield window
+            window = []
+    if faults:
+        raise DataError(summarise(faults, MOST_FAULTS))
+    if not seen:
+        raise DataError(f"{source}: the file has no rows; expected one example a line")
+    if window:
+        yield window
+
+
+def _joined(row: Row, answer: Prediction, source: Path) -> Row:
+    added: Row = {"label": answer.label, "confidence": round(answer.confidence, 6)}
+    added |= {f"p_{label}": round(p, 6) for label, p in answer.probabilities.items()}
+    added |= {"abstained": answer.abstained, "tokens_cut": answer.tokens_cut}
+    kept = {("gold_label" if name == "label" else name): value for name, value in row.items()}
+    lost = set(kept) & set(added)
+    if lost:
+        raise DataError(f"{source}: its column '{min(lost)}' is one that score adds. Rename it first")
+    return kept | added
+
+
+def _json_writer(stream: TextIO) -> Callable[[Row], object]:
+    return lambda row: stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _csv_writer(stream: TextIO, target: Path) -> Callable[[Row], object]:
+    """Write rows of one set of columns: those of the first row."""
+    writers: list[csv.DictWriter[Any]] = []
+
+    def write(row: Row) -> None:
+        if not writers:
+            writers.append(csv.DictWriter(stream, list(row), delimiter="\t" if target.suffix == ".tsv" else ","))
+            writers[0].writeheader()
+        extra = set(row) - set(writers[0].fieldnames)
+        if extra:
+            raise DataError(f"{target}: column '{min(extra)}' is not in the first row; write .jsonl instead of CSV")
+        flat = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, (list, dict)) else v for k, v in row.items()}
+        writers[0].writerow(flat)
+
+    return write

@@ -1,0 +1,176 @@
+"""A trained model as a folder: manifest, tokenizer, weights. Writes, finds and verifies it."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stance.atomic import whole_folder
+from stance.core import LabelSet
+from stance.errors import ModelError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_PROJECT = Path(__file__).resolve().parents[3]
+CARRIED = _PACKAGE / "default_model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All that a bundle says of itself.
+
+    Attributes:
+        format_version: Of the bundle's layout.
+        name: Of the bundle.
+        created: UTC time, ISO format.
+        labels: Names in the order of the model's outputs.
+        max_length: Tokens that the model reads.
+        input_form: How holder and target are worded, see stance.text.
+        pooling: mean or first.
+        pad_id: Token id that fills short rows.
+        temperature: Divides the logits; above 0.
+        threshold: Confidence under which a prediction abstains; 0 to 1.
+        encoder: Name of the encoder that was fine-tuned.
+        data: Name and digests of the training data.
+        settings: The training settings.
+        scores: On the test part: name -> [value, low, high].
+        files: File name -> SHA-256 in hex.
+    """
+
+    format_version: int
+    name: str
+    created: str
+    labels: list[str]
+    max_length: int
+    input_form: str
+    pooling: str
+    pad_id: int
+    temperature: float
+    threshold: float
+    encoder: str
+    data: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The labels as a LabelSet."""
+        return LabelSet(tuple(self.labels))
+
+
+def save_bundle(path: Path, manifest: Manifest, write: Callable[[Path], object]) -> Path:
+    """Write a bundle whole: `write(folder)` leaves the files, then the manifest with their hashes follows."""
+    with whole_folder(path) as draft:
+        write(draft)
+        _write_manifest(draft, manifest)
+    return path
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of the bundle in folder `path`.
+
+    Raises:
+        ModelError: No bundle there, a broken manifest, or another format version.
+    """
+    file = path / MANIFEST
+    if not file.is_file():
+        raise ModelError(f"{path}: not a bundle, it has no {MANIFEST}. Train one with: make train")
+    try:
+        values = json.loads(file.read_text("utf-8"))
+        version = values["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: can't be read ({error}). Train or fetch the bundle again") from error
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"{file}: bundle format {version!r}; this version of stance reads format {FORMAT_VERSION}. "
+            "Train again, or install the version of stance that made it"
+        )
+    known = {f.name for f in fields(Manifest)}
+    try:
+        manifest = Manifest(**{name: value for name, value in values.items() if name in known})
+        sound = manifest.temperature > 0 and 0 <= manifest.threshold <= 1 and len(manifest.label_set) > 1
+    except Exception as error:
+        raise ModelError(f"{file}: broken ({error}). Train or fetch the bundle again") from error
+    if not sound:
+        raise ModelError(f"{file}: temperature or threshold out of range. Train or fetch the bundle again")
+    return manifest
+
+
+def verify(path: Path, manifest: Manifest, names: list[str]) -> None:
+    """Check that the named files are there and unchanged.
+
+    Raises:
+        ModelError: A file is missing, truncated or altered.
+    """
+    for name in names:
+        file = path / name
+        if not file.is_file():
+            raise ModelError(f"{file}: missing from the bundle. Train or fetch the bundle again")
+        if file_hash(file) != manifest.files.get(name):
+            raise ModelError(f"{file}: altered or truncated, its hash is not the manifest's. Fetch the bundle again")
+
+
+def find_bundle(source: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of a bundle.
+
+    Args:
+        source: A folder; None means $STANCE_MODEL, else the newest bundle that training left
+            under models/, else the one that the package carries.
+
+    Raises:
+        ModelError: There is none; the message says how to get one.
+    """
+    source = source or os.environ.get("STANCE_MODEL")
+    if source:
+        if not Path(source).is_dir():
+            raise ModelError(
+                f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
+            )
+        return Path(source)
+    trained = sorted(_trained_bundles(), key=lambda path: (path / MANIFEST).stat().st_mtime)
+    if trained:
+        return trained[-1]
+    for path in (CARRIED, _PROJECT / "models" / "default"):
+        if (path / MANIFEST).is_file():
+            return path
+    raise ModelError(
+        "no model found: train one with 'make train', set STANCE_MODEL to a bundle's folder, or name one with model="
+    )
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def now() -> str:
+    """Return the present time as a manifest writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _trained_bundles() -> list[Path]:
+    if not (_PROJECT / "pyproject.toml").is_file():
+        return []
+    folders = (file.parent for file in (_PROJECT / "models").glob(f"[!.]*/{MANIFEST}"))
+    return [folder for folder in folders if folder.name != "default"]
+
+
+def copy_files(path: Path, target: Path, without: Collection[str] = ()) -> None:
+    """Copy the files of a bundle, all but the manifest and those named in `without`."""
+    for file in path.iterdir():
+        if file.is_file() and file.name not in (MANIFEST, *without):
+            shutil.copy2(file, target / file.name)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    names = sorted(file.name for file in folder.iterdir() if file.name not in (MANIFEST, "README.md"))
+    complete: Mapping[str, Any] = asdict(replace(manifest, files={n: file_hash(folder / n) for n in names}))
+    (folder / MANIFEST).write_text(json.dumps(complete, indent=2, ensure_ascii=False), encoding="utf-8")

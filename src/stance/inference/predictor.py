@@ -1,0 +1,113 @@
+"""A loaded bundle that answers: examples in, Predictions out, order kept."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from stance.core import Array, Example, Prediction, text_problem
+from stance.encoding import Encoded, PairTokenizer, by_length
+from stance.errors import DataError, ModelError
+from stance.evaluation.calibration import softmax
+from stance.inference.backends import Backend, open_backend
+from stance.inference.bundle import Manifest, find_bundle, read_manifest, verify
+
+WINDOW = 4096
+"""Examples that predict_many reads ahead to sort them by length."""
+MAX_TOKENS = 4096
+"""Padded tokens in one batch."""
+
+
+class Predictor:
+    """A model ready to predict; also a Classifier. Safe to share between threads."""
+
+    def __init__(self, manifest: Manifest, tokenizer: PairTokenizer, backend: Backend) -> None:
+        self.manifest, self.labels = manifest, manifest.label_set
+        self._tokenizer, self._backend = tokenizer, backend
+
+    def predict(self, example: Example | str) -> Prediction:
+        """Answer one example; a bare string is a text without holder and target.
+
+        Raises:
+            DataError: The text, holder or target is not text that can be read.
+        """
+        return next(iter(self.predict_many([example])))
+
+    def predict_many(self, examples: Iterable[Example | str], *, batch_size: int = WINDOW) -> Iterator[Prediction]:
+        """Yield an answer for each example, in order, in memory bounded by `batch_size` examples.
+
+        Raises:
+            DataError: With the position of the first example that can't be read.
+        """
+        source, position = iter(examples), 0
+        while window := list(islice(source, batch_size)):
+            checked = [_checked(example, position + i) for i, example in enumerate(window)]
+            encoded = self._tokenizer.encode(checked)
+            probabilities = softmax(self._run(encoded), self.manifest.temperature)
+            for row, code in zip(probabilities, encoded, strict=True):
+                yield self._prediction(row, code.cut)
+            position += len(window)
+
+    def predict_proba(self, examples: Sequence[Example]) -> Array:
+        """Return calibrated probabilities of shape (n_examples, n_labels)."""
+        return softmax(self.logits(examples), self.manifest.temperature)
+
+    def logits(self, examples: Sequence[Example]) -> npt.NDArray[np.float64]:
+        """Return the model's raw outputs of shape (n_examples, n_labels)."""
+        parts = [
+            self._run(self._tokenizer.encode([_checked(e, start + i) for i, e in enumerate(window)]))
+            for start in range(0, len(examples), WINDOW)
+            if (window := examples[start : start + WINDOW])
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+
+    def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
+        result = np.empty((len(encoded), len(self.labels)))
+        for positions in by_length(encoded, MAX_TOKENS):
+            result[positions] = self._backend.logits(self._tokenizer.pad(encoded, positions))
+        return result
+
+    def _prediction(self, row: Array, cut: int) -> Prediction:
+        best = int(row.argmax())
+        named = {label: float(p) for label, p in zip(self.labels.names, row, strict=True)}
+        confidence = float(row[best])
+        return Prediction(self.labels.names[best], confidence, named, confidence < self.manifest.threshold, cut)
+
+
+def load_predictor(
+    source: str | os.PathLike[str] | None = None, *, backend: str = "auto", device: str = "cpu"
+) -> Predictor:
+    """Load a bundle; see find_bundle for what `source` may be.
+
+    Raises:
+        ModelError: No bundle, a damaged one, or one of another format.
+        MissingExtraError: The backend's package is not installed.
+    """
+    folder = find_bundle(source)
+    manifest = read_manifest(folder)
+    verify(folder, manifest, ["tokenizer.json"])
+    try:
+        tokenizer = PairTokenizer.from_file(
+            folder / "tokenizer.json",
+            max_length=manifest.max_length,
+            input_form=manifest.input_form,
+            pad_id=manifest.pad_id,
+        )
+    except Exception as error:
+        raise ModelError(f"{folder / 'tokenizer.json'}: can't be read ({error}). Fetch the bundle again") from error
+    return Predictor(manifest, tokenizer, open_backend(folder, manifest, backend, device))
+
+
+def _checked(example: Example | str, position: int) -> Example:
+    if not isinstance(example, (Example, str)):
+        raise DataError(f"example {position}: got {type(example).__name__}; expected an Example or a string")
+    example = Example(example) if isinstance(example, str) else example
+    problem = text_problem(example.text)
+    for name in ("holder", "target"):
+        value = getattr(example, name)
+        problem = problem or (text_problem(value, name) if value else None)
+    if problem:
+        raise DataError(f"example {position}: {problem}")
+    return example

@@ -1,0 +1,287 @@
+"""The straight line: what scripts/prepare, train, evaluate and package do, from settings to files."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from stance.atomic import whole_folder
+from stance.core import Example, LabelSet
+from stance.data.files import read_examples
+from stance.data.prepared import Prepared, prepare, rows_digest
+from stance.data.splits import Splits
+from stance.errors import ConfigError
+from stance.evaluation.report import FIRST, Report, evaluate
+from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, read_manifest, save_bundle
+from stance.inference.predictor import load_predictor
+from stance.packaging.package import Parity, add_onnx
+from stance.settings import DataSettings, EvaluateJob, PackageJob, PrepareJob, TrainJob
+from stance.tracking import Tracker, download_model, source_tags, start_run
+from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the main job leaves behind."""
+
+    bundle: Path
+    report: Report
+    parity: Mapping[str, Parity]
+    run_id: str | None
+    seconds: float
+
+
+def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
+    """Make data.path absolute: as seen from the working directory if it is there, else from the project."""
+    path = Path(settings.path)
+    return replace(settings, path=str(path.resolve() if path.exists() else root / path))
+
+
+def run_prepare(job: PrepareJob, root: Path) -> Prepared:
+    """Check and split the data set, or reuse what is prepared."""
+    tokenizer = load_tokenizer(job.model)
+    data = resolve_data(job.data, root)
+    return prepare(data, job.labels, root=root, tokens_cut=tokenizer.tokens_cut, force=job.force)
+
+
+def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
+    """Prepare, fine-tune, calibrate, package, evaluate and log.
+
+    Args:
+        job: All settings.
+        root: The project's folder.
+        say: Called with one line for each stage.
+        on_log: See fine_tune.
+
+    Raises:
+        StanceError: Settings, data or encoder can't be used; an earlier bundle stays as it was.
+    """
+    from stance.training.checkpoint import read_note
+
+    device = choose_device(job.device)
+    if Path(job.bundle).name != job.bundle or job.bundle.startswith("."):
+        raise ConfigError(f"bundle: got {job.bundle!r}; expected a folder name such as my-model, without slashes")
+    say("preparing the data")
+    prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
+    say(prepared.report)
+    checkpoint, bundle = root / "models" / f".training-{job.bundle}", root / "models" / job.bundle
+    run_id = None
+    key = _run_key(job, prepared.digest)
+    if job.train.resume:
+        run_id = read_note(checkpoint).get("run_id")
+    with start_run(job.tracking, root, run_name(job), run_id) as tracker:
+        say(f"training on {len(prepared.splits.train):,} rows ({device})")
+        started = time.perf_counter()
+        if run_id is None:
+            _log_inputs(tracker, job, prepared, root)
+        tuned = _fine_tune(job, prepared.splits, tracker, checkpoint, key, device, on_log)
+        seconds = time.perf_counter() - started
+        say("packaging and evaluating")
+        _save(bundle, job, prepared, tuned, device)
+        parity = add_onnx(bundle, prepared.splits.dev, job.package)
+        report = _evaluate(bundle, prepared.splits, job)
+        _log_results(tracker, report, tuned, parity, seconds)
+        if tracker.run_id:
+            from stance.packaging.pyfunc import log_bundle
+
+            log_bundle(bundle)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return Trained(bundle, report, parity, tracker.run_id, seconds)
+
+
+def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
+    """Evaluate a bundle on a part of a data set, write report and figures, and log them."""
+    from stance.evaluation.plots import figures
+
+    source = locate_bundle(job.bundle, root, job)
+    predictor = load_predictor(source, backend=job.backend)
+    labels = LabelSet(tuple(job.labels.names))
+    if labels != predictor.labels:
+        raise ConfigError(
+            f"labels: got {', '.join(labels.names)}; the bundle {source} answers {', '.join(predictor.labels.names)}. "
+            "Set labels= to its label set"
+        )
+    examples = _part(job, labels, root)
+    report = evaluate(predictor, examples, resamples=job.bootstrap)
+    output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
+    drawn = figures(report)
+    with whole_folder(output) as draft:
+        (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")
+        (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
+        for name, figure in drawn.items():
+            figure.savefig(draft / f"{name}.png")
+    with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:
+        tracker.settings({"bundle": str(source), "data": asdict(job.data), "backend": job.backend, "part": job.part})
+        tracker.tags({"stage": "evaluate", "data.digest": rows_digest(examples)})
+        _log_report(tracker, report)
+    return report, output
+
+
+def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], str | None]:
+    """Export a bundle to ONNX and register it; returns its folder, the comparison and the model's URI."""
+    path = find_bundle(root / job.bundle if job.bundle and not Path(job.bundle).is_dir() else job.bundle)
+    manifest = read_manifest(path)
+    if tuple(manifest.labels) != tuple(job.labels.names):
+        raise ConfigError(
+            f"labels: the bundle {path} answers {', '.join(manifest.labels)}. Set labels= to its label set"
+        )
+    data = resolve_data(job.data, root)
+    parity = add_onnx(path, prepare(data, job.labels, root=root).splits.dev, job.package)
+    with start_run(job.tracking, root, f"package {path.name}") as tracker:
+        tracker.tags({"stage": "package"})
+        tracker.metrics(_parity_metrics(parity))
+        uri = None
+        if tracker.run_id:
+            from stance.packaging.pyfunc import log_bundle
+
+            uri = log_bundle(path, register_as=job.tracking.registered_model, alias=job.alias)
+    return path, parity, uri
+
+
+def locate_bundle(source: str | None, root: Path, job: EvaluateJob) -> Path:
+    """Return the folder of a bundle given as a folder, as models:/NAME@ALIAS, or as None."""
+    if source and ":/" in source:
+        return download_model(source, job.tracking, root)
+    if source and not Path(source).is_dir() and (root / source).is_dir():
+        return root / source
+    return find_bundle(source)
+
+
+def run_name(job: TrainJob) -> str:
+    """Name a run by what differs between runs: bundle, seed, epochs, rate, rows' changes."""
+    return f"{job.bundle} seed={job.seed} epochs={job.train.epochs} lr={job.train.learning_rate:g}"
+
+
+def _run_key(job: TrainJob, digest: str) -> str:
+    train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
+    whole = [digest, asdict(job.model), train, list(job.labels.names), job.seed]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _fine_tune(
+    job: TrainJob, splits: Splits, tracker: Tracker, checkpoint: Path, key: str, device: str, on_log: OnLog
+) -> FineTuned:
+    def log(step: int, total: int, values: Mapping[str, float]) -> None:
+        tracker.metrics(values, step)
+        on_log(step, total, values)
+
+    return fine_tune(
+        splits,
+        LabelSet(tuple(job.labels.names)),
+        job.model,
+        job.train,
+        tokenizer=load_tokenizer(job.model),
+        seed=job.seed,
+        device=device,
+        checkpoint=checkpoint,
+        run_key=key,
+        run_id=tracker.run_id,
+        on_log=log,
+    )
+
+
+def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, device: str) -> None:
+    """Calibrate on dev and write the bundle with the trained weights."""
+    from stance.evaluation.calibration import calibrate
+    from stance.network import save_network
+    from stance.training.finetuning import dev_logits
+
+    labels, dev = LabelSet(tuple(job.labels.names)), prepared.splits.dev
+    logits = dev_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()
+    fitted = calibrate(logits, labels.indices(dev), job.train.abstain_accuracy)
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        name=job.bundle,
+        created=now(),
+        labels=list(labels.names),
+        max_length=tuned.tokenizer.max_length,
+        input_form=tuned.tokenizer.input_form,
+        pooling=job.model.pooling,
+        pad_id=tuned.tokenizer.pad_id,
+        temperature=fitted.temperature,
+        threshold=fitted.threshold,
+        encoder=job.model.encoder,
+        data={"name": job.data.name, "digest": prepared.digest, "label_digest": labels.digest},
+        settings={"seed": job.seed, "train": asdict(job.train)},
+    )
+
+    def write(draft: Path) -> None:
+        save_network(tuned.network, draft)
+        (draft / "tokenizer.json").write_text(tuned.tokenizer.to_json(), encoding="utf-8")
+
+    save_bundle(bundle, manifest, write)
+
+
+def _evaluate(bundle: Path, splits: Splits, job: TrainJob) -> Report:
+    """Score the bundle as it will be used, and the baselines, on test; note the scores in the manifest."""
+    from stance.inference.bundle import copy_files
+    from stance.training.baselines import baselines
+
+    predictor = load_predictor(bundle)
+    report = evaluate(predictor, splits.test, resamples=job.train.bootstrap)
+    others = {
+        name: {key: evaluate(other, splits.test, resamples=job.train.bootstrap).scores[key] for key in FIRST}
+        for name, other in baselines(splits.train, predictor).items()
+    }
+    scores = {name: [round(v, 4) for v in (s.value, s.low, s.high)] for name, s in report.scores.items()}
+    manifest = replace(read_manifest(bundle), scores=scores)
+    save_bundle(bundle, manifest, lambda draft: copy_files(bundle, draft))
+    return replace(report, baselines=others)
+
+
+def _log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) -> None:
+    tracker.settings(job)
+    tracker.tags({"stage": "train", "bundle": job.bundle, "data.digest": prepared.digest, **source_tags(root)})
+    tracker.tags({"labels.digest": LabelSet(tuple(job.labels.names)).digest})
+    tracker.text(prepared.report, "data/report.txt")
+    for part, examples in prepared.splits.parts().items():
+        rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
+        tracker.dataset(job.data.name, part, rows_digest(examples), str(job.data.path), rows)
+
+
+def _log_results(
+    tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity], seconds: float
+) -> None:
+    from stance.evaluation.plots import learning_curve
+
+    _log_report(tracker, report)
+    tracker.figure(learning_curve(tuned.history), "learning_curve")
+    tracker.metrics({"train/seconds": seconds, **_parity_metrics(parity)})
+
+
+def _log_report(tracker: Tracker, report: Report) -> None:
+    from stance.evaluation.plots import figures
+
+    values: dict[str, float] = {}
+    for name, score in report.scores.items():
+        group = "test" if "/" not in name else "test_labels"
+        values |= {f"{group}/{name.replace('/', ' ')}": score.value}
+        if name in FIRST:
+            values |= {f"test/{name} low": score.low, f"test/{name} high": score.high}
+    for name, scores in report.baselines.items():
+        values[f"baselines/macro_f1 {name.replace('+', ' ')}"] = scores["macro_f1"].value
+    tracker.metrics(values)
+    for name, figure in figures(report).items():
+        tracker.figure(figure, name)
+    tracker.text(report.to_markdown(), "report.md")
+    tracker.text(report.to_json(), "report.json")
+    tracker.table(report.mistakes(), "mistakes")
+    slices = [{"slice": n, "rows": rows, **asdict(score)} for n, (rows, score) in report.slices.items()]
+    tracker.table(slices, "slices")
+
+
+def _parity_metrics(parity: Mapping[str, Parity]) -> dict[str, float]:
+    return {f"package/{backend} {name}": value for backend, p in parity.items() for name, value in asdict(p).items()}
+
+
+def _part(job: EvaluateJob, labels: LabelSet, root: Path) -> list[Example]:
+    data = resolve_data(job.data, root)
+    if job.part == "all":
+        return read_examples(Path(data.path), labels, data.columns, job.labels.aliases)
+    splits = prepare(data, job.labels, root=root).splits
+    return splits.parts()[job.part]

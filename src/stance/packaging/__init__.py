@@ -1,0 +1,1 @@
+"""The package stage: ONNX and MLflow models."""

@@ -1,0 +1,55 @@
+"""Exports a network to ONNX and to int8, and measures what that changes. Knows no bundle."""
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+
+from stance.network import StanceNetwork
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def export_onnx(network: StanceNetwork, path: Path) -> None:
+    """Write `network` as one ONNX file with free batch and length."""
+    network = network.eval().cpu()
+    size, length = 3, 7
+    ids = torch.ones(size, length, dtype=torch.long)
+    batch, tokens = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=2)
+    given = (ids, torch.ones_like(ids), torch.zeros_like(ids))
+    with _quiet():
+        torch.onnx.export(
+            network,
+            given,
+            str(path),
+            input_names=list(INPUTS),
+            output_names=["logits"],
+            dynamic_shapes=tuple({0: batch, 1: tokens} for _ in INPUTS),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def quantize_int8(source: Path, target: Path) -> None:
+    """Write the ONNX file `source` with int8 weights, one scale a channel; activations are scaled as it runs."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet():
+        quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """Keep the exporters' progress notes out of the terminal."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)

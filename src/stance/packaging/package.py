@@ -1,0 +1,85 @@
+"""The package stage: ONNX files into the bundle, once they are shown to answer as the trained weights do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from stance.core import Array, Example
+from stance.errors import ModelError
+from stance.evaluation.metrics import Labels, confusion_matrix, macro_f1
+from stance.inference.backends import WEIGHTS
+from stance.inference.bundle import copy_files, read_manifest, save_bundle
+from stance.inference.predictor import load_predictor
+from stance.network import StanceNetwork, load_network
+from stance.packaging.export import export_onnx, quantize_int8
+from stance.settings import PackageSettings
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an exported backend compares with the trained weights on the same rows.
+
+    Attributes:
+        difference: Largest absolute difference of a logit.
+        agreement: Share of rows with the same label, 0 to 1.
+        f1_loss: Macro-F1 of the trained weights minus that of the backend.
+    """
+
+    difference: float
+    agreement: float
+    f1_loss: float
+
+
+def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings) -> dict[str, Parity]:
+    """Add ONNX weights to the bundle at `path`; int8 ones only if they pass the gate.
+
+    Args:
+        path: A bundle with torch weights.
+        examples: Labelled rows on which to compare, best the dev part.
+        settings: The gates.
+
+    Returns:
+        The comparison for each backend that was tried.
+
+    Raises:
+        ModelError: The plain ONNX export differs from the trained weights; the bundle stays as it was.
+    """
+    manifest = read_manifest(path)
+    network = load_network(path, len(manifest.labels), manifest.pooling)
+    trained = load_predictor(path, backend="torch").logits(examples)
+    gold = manifest.label_set.indices(examples)
+    with TemporaryDirectory() as scratch:
+        candidate = Path(scratch) / "bundle"
+        save_bundle(candidate, manifest, lambda draft: _export(path, draft, network, settings))
+        tried = ("onnx", "onnx-int8") if settings.quantize else ("onnx",)
+        measured = {b: _compare(trained, load_predictor(candidate, backend=b).logits(examples), gold) for b in tried}
+        if measured["onnx"].difference > settings.max_difference:
+            raise ModelError(
+                f"{path}: the ONNX export differs by {measured['onnx'].difference:.2g} from the trained weights; "
+                f"expected at most {settings.max_difference:g}. The bundle is left as it was"
+            )
+        failed = [WEIGHTS[b] for b in tried if b == "onnx-int8" and not passes(measured[b], settings)]
+        save_bundle(path, manifest, lambda draft: copy_files(candidate, draft, failed))
+    return measured
+
+
+def passes(parity: Parity, settings: PackageSettings) -> bool:
+    """Tell whether int8 weights are close enough to be used."""
+    return parity.agreement >= settings.min_agreement and parity.f1_loss <= settings.max_f1_loss
+
+
+def _export(path: Path, draft: Path, network: StanceNetwork, settings: PackageSettings) -> None:
+    copy_files(path, draft, without=[WEIGHTS["onnx"], WEIGHTS["onnx-int8"]])
+    export_onnx(network, draft / WEIGHTS["onnx"])
+    if settings.quantize:
+        quantize_int8(draft / WEIGHTS["onnx"], draft / WEIGHTS["onnx-int8"])
+
+
+def _compare(trained: Array, exported: Array, gold: Labels) -> Parity:
+    n_labels = trained.shape[1]
+    one, other = trained.argmax(axis=1), exported.argmax(axis=1)
+    lost = macro_f1(confusion_matrix(gold, one, n_labels)) - macro_f1(confusion_matrix(gold, other, n_labels))
+    return Parity(float(np.abs(trained - exported).max()), float((one == other).mean()), float(lost))

@@ -1,0 +1,192 @@
+"""Types and ranges of every setting; the values live in configs/. Knows nothing of Hydra."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+
+def _between(low: float, high: float) -> Any:
+    return field(metadata={"between": (low, high)})
+
+
+def _one_of(*choices: str) -> Any:
+    return field(metadata={"one_of": choices})
+
+
+@dataclass(kw_only=True)
+class ColumnSettings:
+    """Which column of the file holds what; None where the file has no such column."""
+
+    text: str
+    label: str
+    holder: str | None
+    target: str | None
+    id: str | None
+    group: str | None
+    date: str | None
+    condition: str | None
+    split: str | None
+    slices: list[str]
+
+
+@dataclass(kw_only=True)
+class SplitSettings:
+    """How rows are divided into train, dev and test."""
+
+    by: str = _one_of("group", "time", "file")
+    dev: float = _between(0.01, 0.5)
+    test: float = _between(0.01, 0.5)
+    seed: int = _between(0, 2**31)
+
+
+@dataclass(kw_only=True)
+class DataSettings:
+    """One data set: where it lies, what is in it, how it is checked and split."""
+
+    name: str
+    path: str
+    columns: ColumnSettings
+    split: SplitSettings
+    near_duplicate: float = _between(0.3, 1.0)
+    rare_label: int = _between(0, 1_000_000)
+    on_leak: str = _one_of("error", "warn")
+    on_contradiction: str = _one_of("error", "warn")
+
+
+@dataclass(kw_only=True)
+class LabelSettings:
+    """A label set: names in their fixed order, each with its meaning."""
+
+    name: str
+    names: dict[str, str]
+    aliases: dict[str, str]
+
+
+@dataclass(kw_only=True)
+class ModelSettings:
+    """The encoder and the form in which it is asked."""
+
+    name: str
+    encoder: str
+    max_length: int = _between(16, 8192)
+    pooling: str = _one_of("mean", "first")
+    input_form: str = _one_of("fields", "question")
+
+
+@dataclass(kw_only=True)
+class AugmentSettings:
+    """What is changed at random in the training rows of each epoch."""
+
+    swap_states: float = _between(0, 1)
+    drop_holder: float = _between(0, 1)
+    drop_target: float = _between(0, 1)
+
+
+@dataclass(kw_only=True)
+class TrainSettings:
+    """Every value of fine-tuning and of what follows it."""
+
+    name: str
+    epochs: int = _between(1, 1000)
+    batch_size: int = _between(1, 4096)
+    learning_rate: float = _between(1e-8, 1)
+    head_learning_rate: float = _between(1e-8, 1)
+    layer_decay: float = _between(0.1, 1)
+    weight_decay: float = _between(0, 1)
+    warmup: float = _between(0, 1)
+    dropout: float = _between(0, 0.9)
+    imbalance: str = _one_of("none", "weights", "focal")
+    label_smoothing: float = _between(0, 0.5)
+    patience: int = _between(1, 1000)
+    precision: str = _one_of("auto", "bf16", "fp32")
+    checkpoint_steps: int = _between(1, 1_000_000)
+    resume: bool
+    abstain_accuracy: float = _between(0, 1)
+    bootstrap: int = _between(10, 100_000)
+    augment: AugmentSettings
+
+
+@dataclass(kw_only=True)
+class TrackingSettings:
+    """Where runs are logged."""
+
+    name: str
+    enabled: bool
+    experiment: str
+    store: str
+    registered_model: str
+
+
+@dataclass(kw_only=True)
+class PackageSettings:
+    """How a bundle becomes ONNX, and what it must pass before it may replace the other weights."""
+
+    quantize: bool
+    max_difference: float = _between(0, 1)
+    min_agreement: float = _between(0, 1)
+    max_f1_loss: float = _between(0, 1)
+
+
+@dataclass(kw_only=True)
+class PrepareJob:
+    """All settings of scripts/prepare.py."""
+
+    data: DataSettings
+    labels: LabelSettings
+    model: ModelSettings
+    force: bool
+
+
+@dataclass(kw_only=True)
+class TrainJob:
+    """All settings of scripts/train.py."""
+
+    data: DataSettings
+    labels: LabelSettings
+    model: ModelSettings
+    train: TrainSettings
+    package: PackageSettings
+    tracking: TrackingSettings
+    bundle: str
+    seed: int = _between(0, 2**31)
+    device: str = _one_of("auto", "cpu", "cuda")
+
+
+@dataclass(kw_only=True)
+class EvaluateJob:
+    """All settings of scripts/evaluate.py."""
+
+    data: DataSettings
+    labels: LabelSettings
+    tracking: TrackingSettings
+    bundle: str | None
+    backend: str = _one_of("auto", "onnx-int8", "onnx", "torch")
+    part: str = _one_of("all", "train", "dev", "test")
+    output: str
+    bootstrap: int = _between(10, 100_000)
+
+
+@dataclass(kw_only=True)
+class PackageJob:
+    """All settings of scripts/package.py."""
+
+    data: DataSettings
+    labels: LabelSettings
+    package: PackageSettings
+    tracking: TrackingSettings
+    bundle: str | None
+    alias: str
+
+
+def problems(settings: Any, prefix: str = "") -> Iterator[str]:
+    """Yield one sentence for each value out of its range, walking nested settings."""
+    for item in fields(settings):
+        value, name = getattr(settings, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            yield from problems(value, f"{name}.")
+        elif "between" in item.metadata:
+            low, high = item.metadata["between"]
+            if not low <= value <= high:
+                yield f"{name} must be from {low:g} to {high:g}, got {value!r}"
+        elif "one_of" in item.metadata and value not in item.metadata["one_of"]:
+            yield f"{name} must be one of {', '.join(item.metadata['one_of'])}, got {value!r}"

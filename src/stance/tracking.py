@@ -1,0 +1,178 @@
+"""Logs a run to MLflow; with packaging/pyfunc.py the only importer of mlflow."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stance.errors import MissingExtraError
+from stance.settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+
+
+class Tracker:
+    """One MLflow run that is open; with tracking off, every call does nothing."""
+
+    def __init__(self, mlflow: Any, run_id: str | None) -> None:
+        self._mlflow, self.run_id = mlflow, run_id
+
+    def settings(self, settings: Any) -> None:
+        """Log every setting, flat, as `train.epochs`."""
+        if self._mlflow:
+            self._mlflow.log_params({k: v for k, v in flat(settings).items() if v != ""})
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Log words by which runs are found."""
+        if self._mlflow:
+            self._mlflow.set_tags(values)
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers; with a step they become a curve."""
+        if self._mlflow:
+            self._mlflow.log_metrics(dict(values), step=step)
+
+    def figure(self, figure: "Figure", name: str) -> None:
+        """Log a picture as figures/NAME.png."""
+        if self._mlflow:
+            self._mlflow.log_figure(figure, f"figures/{name}.png")
+
+    def text(self, text: str, name: str) -> None:
+        """Log a text file."""
+        if self._mlflow:
+            self._mlflow.log_text(text, name)
+
+    def table(self, rows: Sequence[Mapping[str, object]], name: str) -> None:
+        """Log rows as a table that the UI can show and compare across runs."""
+        if self._mlflow and rows:
+            columns = {key: [row[key] for row in rows] for key in rows[0]}
+            self._mlflow.log_table(columns, f"tables/{name}.json")
+
+    def dataset(self, name: str, part: str, digest: str, source: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Log a data set as an input of the run, with our digest over all of its rows."""
+        if self._mlflow:
+            import pandas
+
+            data = self._mlflow.data.from_pandas(
+                pandas.DataFrame(rows), source=source, name=f"{name}-{part}", digest=digest[:32]
+            )
+            self._mlflow.log_input(data, context=part)
+
+
+@contextmanager
+def start_run(settings: TrackingSettings, root: Path, name: str, run_id: str | None = None) -> Iterator[Tracker]:
+    """Open a run, or go on with `run_id`; it ends FINISHED, FAILED or (Ctrl-C) KILLED.
+
+    Args:
+        settings: Where to log; with enabled false nothing is.
+        root: The project's folder.
+        name: What the UI shows for the run.
+        run_id: A run to continue.
+    """
+    if not settings.enabled:
+        yield Tracker(None, None)
+        return
+    mlflow = open_store(settings, root)
+    mlflow.set_experiment(experiment_id=_experiment(mlflow, settings, root))
+    mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False)
+    status = "FAILED"
+    try:
+        yield Tracker(mlflow, mlflow.active_run().info.run_id)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except Exception as error:
+        mlflow.set_tag("error", str(error)[:500])
+        raise
+    finally:
+        mlflow.end_run(status)
+
+
+def open_store(settings: TrackingSettings, root: Path) -> Any:
+    """Point mlflow at the store and return the module.
+
+    $MLFLOW_TRACKING_URI wins over the settings.
+
+    Raises:
+        MissingExtraError: mlflow is not installed.
+    """
+    os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
+    try:
+        import mlflow
+    except ImportError as error:
+        raise MissingExtraError("mlflow", "train") from error
+    import logging
+
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        folder = (root / settings.store).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    return mlflow
+
+
+def download_model(uri: str, settings: TrackingSettings, root: Path) -> Path:
+    """Fetch the bundle inside a registered or logged model, such as models:/stance@champion.
+
+    Raises:
+        ModelError: The registry has no such model.
+    """
+    from stance.errors import ModelError
+
+    mlflow = open_store(settings, root)
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(uri))
+    except Exception as error:
+        raise ModelError(
+            f"{uri}: not found in the model registry ({error}). Register one with scripts/package.py"
+        ) from error
+    found = sorted(folder.rglob("manifest.json"))
+    if not found:
+        raise ModelError(f"{uri}: holds no stance bundle. Register one with scripts/package.py")
+    return found[0].parent
+
+
+def source_tags(root: Path) -> dict[str, str]:
+    """Return the git commit of the project, and whether files differed from it."""
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        return {"git.commit": head, "git.changed": str(bool(_git(root, "status", "--porcelain"))).lower()}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git.commit": "unknown"}
+
+
+def flat(settings: Any, prefix: str = "") -> dict[str, str]:
+    """Flatten nested settings to dotted names and text values."""
+    values = asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else settings
+    if not isinstance(values, Mapping):
+        return {prefix: ", ".join(map(str, values)) if isinstance(values, list) else str(values)}
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def _experiment(mlflow: Any, settings: TrackingSettings, root: Path) -> str:
+    """Return the experiment's id; a new one keeps its artifacts beside the store."""
+    existing = mlflow.get_experiment_by_name(settings.experiment)
+    if existing:
+        return str(existing.experiment_id)
+    own_store = "MLFLOW_TRACKING_URI" not in os.environ
+    location = (root / settings.store / "artifacts").resolve().as_uri() if own_store else None
+    return str(mlflow.create_experiment(settings.experiment, artifact_location=location))
+
+
+def _git(root: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,238 @@
+"""Fine-tunes an encoder on labelled examples: a plain loop with length buckets and checkpoints."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stance.core import Example, LabelSet
+from stance.data.augment import augment
+from stance.data.splits import Splits
+from stance.encoding import Batch, PairTokenizer, by_length
+from stance.errors import ConfigError
+from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
+from stance.network import StanceNetwork, new_network
+from stance.settings import ModelSettings, TrainSettings
+from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+
+BUCKET_BATCHES = 16
+"""Rows are sorted by length within runs of so many batches."""
+OnLog = Callable[[int, int, Mapping[str, float]], object]
+
+
+@dataclass
+class FineTuned:
+    """The best network that training found, and one entry an epoch of how it went."""
+
+    network: StanceNetwork
+    tokenizer: PairTokenizer
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def fine_tune(
+    splits: Splits,
+    labels: LabelSet,
+    model: ModelSettings,
+    settings: TrainSettings,
+    *,
+    tokenizer: PairTokenizer,
+    seed: int,
+    device: str,
+    checkpoint: Path,
+    run_key: str,
+    run_id: str | None = None,
+    on_log: OnLog,
+) -> FineTuned:
+    """Train until dev macro-F1 stops rising and keep the best epoch's weights.
+
+    Deterministic for a seed on the CPU, also across an interruption.
+
+    Args:
+        splits: train is learned from, dev is scored after each epoch; test is not looked at.
+        labels: The label set.
+        model: Which encoder.
+        settings: All training values.
+        tokenizer: As the encoder needs it.
+        seed: Of weights, order, dropout and augmentation.
+        device: cpu or cuda.
+        checkpoint: Folder of the checkpoints; deleted by the caller when all is done.
+        run_key: Identifies settings and data; a checkpoint of another key is not continued.
+        run_id: The MLflow run, noted in the checkpoint so that a resumed training finds it.
+        on_log: Called with (step, steps in all, values).
+
+    Raises:
+        ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
+    """
+    torch.manual_seed(seed)
+    network = new_network(model.encoder, len(labels), model.pooling, settings.dropout).to(device)
+    optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    steps_an_epoch = math.ceil(len(splits.train) / settings.batch_size)
+    total = steps_an_epoch * settings.epochs
+    loss_of = loss_function(splits.train, labels, settings).to(device)
+    autocast = use_bf16(settings.precision, device)
+    progress = Progress(run_id=run_id)
+    if settings.resume:
+        progress = load_checkpoint(checkpoint, run_key, network, optimizer)
+    while progress.epoch < settings.epochs and progress.stale < settings.patience:
+        for batch, gold in _epoch(splits.train, labels, tokenizer, settings, seed, progress):
+            step = progress.epoch * steps_an_epoch + progress.batch
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * schedule(step / total, settings.warmup)
+            network.train()
+            with torch.autocast(device, torch.bfloat16, enabled=autocast):
+                logits = network(*_tensors(batch, device))
+            loss = loss_of(logits.float(), gold.to(device))
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            progress.count(loss.item())
+            if step % 10 == 0:
+                on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
+            if (step + 1) % settings.checkpoint_steps == 0:
+                save_checkpoint(checkpoint, run_key, network, optimizer, progress)
+        scores = dev_scores(network, splits.dev, labels, tokenizer, device)
+        entry = progress.finish_epoch(scores, network)
+        on_log(progress.epoch * steps_an_epoch, total, entry)
+        save_checkpoint(checkpoint, run_key, network, optimizer, progress)
+    network.load_state_dict(progress.best)
+    return FineTuned(network.eval(), tokenizer, progress.history)
+
+
+def parameter_groups(network: StanceNetwork, settings: TrainSettings) -> list[dict[str, object]]:
+    """Group parameters by depth; each layer below the top learns `layer_decay` times as fast."""
+    depths = {
+        name: int(m[1]) + 1 if (m := re.search(r"\.(?:layers?|h)\.(\d+)\.", name)) else 0
+        for name, _ in network.named_parameters()
+    }
+    top = max(depths.values())
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        is_head = name.startswith("head.")
+        rate = (
+            settings.head_learning_rate
+            if is_head
+            else settings.learning_rate * settings.layer_decay ** (top - depths[name])
+        )
+        groups.setdefault(rate, []).append(parameter)
+    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
+
+
+def schedule(done: float, warmup: float) -> float:
+    """Share of the peak rate after `done` (0 to 1) of the steps: up linearly, then down to 0."""
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup) if warmup < 1 else 1.0
+
+
+def loss_function(examples: Sequence[Example], labels: LabelSet, settings: TrainSettings) -> nn.Module:
+    """Cross-entropy, plain, weighted by inverse label frequency, or focal (Lin et al. 2017, gamma 2)."""
+    if settings.imbalance == "focal":
+        return FocalLoss()
+    counts = np.bincount(labels.indices(examples), minlength=len(labels)).clip(min=1)
+    weights = torch.tensor(counts.sum() / (len(labels) * counts), dtype=torch.float32)
+    return nn.CrossEntropyLoss(
+        weight=weights if settings.imbalance == "weights" else None, label_smoothing=settings.label_smoothing
+    )
+
+
+class FocalLoss(nn.Module):
+    """Mean of -(1 - p)^2 log p over the rows, p the probability of the right label."""
+
+    def forward(self, logits: Tensor, gold: Tensor) -> Tensor:
+        """Take logits (rows, n_labels) and gold positions (rows,)."""
+        log_p = logits.log_softmax(-1).gather(1, gold[:, None]).squeeze(1)
+        return -((1 - log_p.exp()) ** 2 * log_p).mean()
+
+
+def use_bf16(precision: str, device: str) -> bool:
+    """Tell whether to compute in bfloat16: as asked, or with auto where the hardware has it."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def choose_device(device: str) -> str:
+    """Return cpu or cuda for auto, cpu or cuda.
+
+    Raises:
+        ConfigError: cuda is asked for and not there.
+    """
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise ConfigError("device: cuda is asked for, but torch sees no GPU. Use device=cpu or device=auto")
+    return "cuda" if there and device != "cpu" else "cpu"
+
+
+@torch.inference_mode()
+def dev_logits(network: StanceNetwork, examples: Sequence[Example], tokenizer: PairTokenizer, device: str) -> Tensor:
+    """Return logits of shape (n_examples, n_labels) in float32."""
+    network.eval()
+    rows = tokenizer.encode(examples)
+    result = torch.empty(len(rows), network.head.out_features)
+    for positions in by_length(rows, 4096):
+        result[positions] = network(*_tensors(tokenizer.pad(rows, positions), device)).float().cpu()
+    return result
+
+
+def dev_scores(
+    network: StanceNetwork, examples: Sequence[Example], labels: LabelSet, tokenizer: PairTokenizer, device: str
+) -> dict[str, float]:
+    """Return dev/macro_f1, dev/accuracy and dev/loss."""
+    logits, gold = dev_logits(network, examples, tokenizer, device), labels.indices(examples)
+    confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
+    return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}
+
+
+def _epoch(
+    examples: Sequence[Example],
+    labels: LabelSet,
+    tokenizer: PairTokenizer,
+    settings: TrainSettings,
+    seed: int,
+    progress: Progress,
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Yield the batches of an epoch that are still to do, in an order that the seed alone decides."""
+    rng = np.random.default_rng([seed, progress.epoch])
+    rows = tokenizer.encode(augment(examples, settings.augment, rng))
+    gold = labels.indices(examples)
+    order = rng.permutation(len(rows))
+    span = settings.batch_size * BUCKET_BATCHES
+    batches: list[list[int]] = []
+    for start in range(0, len(order), span):
+        run = sorted(order[start : start + span].tolist(), key=lambda p: len(rows[p].ids))
+        batches += [run[i : i + settings.batch_size] for i in range(0, len(run), settings.batch_size)]
+    rng.shuffle(batches)
+    for positions in batches[progress.batch :]:
+        yield tokenizer.pad(rows, positions), torch.from_numpy(gold[positions])
+
+
+def _tensors(batch: Batch, device: str) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask, batch.segments))
+
+
+def load_tokenizer(model: ModelSettings) -> PairTokenizer:
+    """Return the tokenizer of the encoder.
+
+    Raises:
+        ConfigError: It can't be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    from stance.network import find_encoder
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(find_encoder(model.encoder), trust_remote_code=False)
+        given = tokenizer.backend_tokenizer.to_str()
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"model.encoder: no tokenizer for '{model.encoder}': {str(error).splitlines()[0]}") from error
+    return PairTokenizer(
+        given, max_length=model.max_length, input_form=model.input_form, pad_id=int(tokenizer.pad_token_id or 0)
+    )
