@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -64,9 +65,9 @@ class Tracker:
         if self._mlflow:
             import pandas
 
-            data = self._mlflow.data.from_pandas(
-                pandas.DataFrame(rows), source=source, name=f"{name}-{part}", digest=digest[:32]
-            )
+            with warnings.catch_warnings(action="ignore"):
+                frame = pandas.DataFrame(rows)
+                data = self._mlflow.data.from_pandas(frame, source=source, name=f"{name}-{part}", digest=digest[:32])
             self._mlflow.log_input(data, context=part)
 
 

@@ -89,7 +89,7 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[Pair]
 
     first = {example.text: index for index, example in reversed(list(enumerate(examples)))}
     sets = {index: shingles(text) for text, index in first.items()}
-    lsh = MinHashLSH(threshold=threshold, num_perm=64)
+    lsh = MinHashLSH(threshold=min(threshold, 0.9), num_perm=64)
     found: list[Pair] = []
     hashes = MinHash.bulk([[s.encode() for s in group] for group in sets.values()], num_perm=64, seed=1)
     for (index, mine), minhash in zip(sets.items(), hashes, strict=True):

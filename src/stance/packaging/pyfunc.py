@@ -1,5 +1,6 @@
 """The bundle as an MLflow python model, from code: this file is logged beside the bundle and run as it is."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import mlflow
 import pandas
 from mlflow.models import ModelSignature, infer_signature, set_model
+from mlflow.types import ColSpec, Schema
 
 from stance.core import Example, Prediction
 from stance.errors import DataError, ModelError
@@ -56,16 +58,17 @@ def log_bundle(path: Path, *, name: str = "bundle", register_as: str | None = No
         ModelError: The model that was logged answers otherwise than the bundle.
     """
     expected = pandas.DataFrame([_row(_direct(path, row)) for row in INPUT_EXAMPLE.to_dict("records")])
-    info = mlflow.pyfunc.log_model(
-        name=name,
-        python_model=__file__,
-        artifacts={"bundle": str(path)},
-        signature=_signature(expected),
-        input_example=INPUT_EXAMPLE,
-        pip_requirements=REQUIREMENTS,
-        code_paths=[str(Path(__file__).parents[1])],
-        registered_model_name=register_as,
-    )
+    with warnings.catch_warnings(action="ignore"):
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=__file__,
+            artifacts={"bundle": str(path)},
+            signature=_signature(expected),
+            input_example=INPUT_EXAMPLE,
+            pip_requirements=REQUIREMENTS,
+            code_paths=[str(Path(__file__).parents[1])],
+            registered_model_name=register_as,
+        )
     answer = mlflow.pyfunc.load_model(info.model_uri).predict(INPUT_EXAMPLE)
     if not answer["label"].equals(expected["label"]):
         raise ModelError(f"{info.model_uri}: answers {list(answer['label'])}, the bundle {list(expected['label'])}")
@@ -75,10 +78,8 @@ def log_bundle(path: Path, *, name: str = "bundle", register_as: str | None = No
 
 
 def _signature(expected: pandas.DataFrame) -> ModelSignature:
-    signature = infer_signature(INPUT_EXAMPLE, expected)
-    for column in signature.inputs.inputs:
-        column.required = column.name == "text"
-    return signature
+    asked = [ColSpec("string", name, required=name == "text") for name in INPUT_EXAMPLE]
+    return ModelSignature(Schema(asked), infer_signature(expected).inputs)
 
 
 def _direct(path: Path, row: Mapping[Any, Any]) -> Prediction:

@@ -1,0 +1,63 @@
+"""The whole line, from a raw file to predictions, on a tiny model."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from stance import Example, load
+from stance.errors import ConfigError
+from stance.line import Trained, run_train
+from stance.settings import TrainJob
+
+
+def quiet(*values: object) -> None:
+    """Say nothing."""
+
+
+def test_line_learns_what_the_rows_show(trained: Trained) -> None:
+    assert trained.report.scores["macro_f1"].value > 0.8
+    assert trained.report.scores["macro_f1"].value > trained.report.baselines["majority"]["macro_f1"].high
+
+
+def test_line_leaves_a_bundle_that_predicts(trained: Trained) -> None:
+    predictor = load(trained.bundle)
+    assert predictor.predict(Example("Kenya rejects the force on Monday.", "the force", "Kenya")).label == "refuse"
+    assert set(predictor.manifest.files) >= {"model.safetensors", "model.onnx", "tokenizer.json", "config.json"}
+
+
+def test_line_logs_a_finished_run_with_scores_and_figures(trained: Trained) -> None:
+    run = mlflow.get_run(trained.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.epochs"] == "6"
+    assert run.data.metrics["test/macro_f1"] == pytest.approx(trained.report.scores["macro_f1"].value)
+    assert "baselines/macro_f1 majority" in run.data.metrics
+    names = {file.path for file in mlflow.MlflowClient().list_artifacts(trained.run_id, "figures")}
+    assert {f"figures/{name}.png" for name in ("confusion", "reliability", "risk_coverage", "learning_curve")} <= names
+    assert {part.dataset.name for part in run.inputs.dataset_inputs} == {"tiny-train", "tiny-dev", "tiny-test"}
+
+
+def test_line_marks_interrupted_runs_killed_and_resumes_them(project: Path, make_job: Callable[..., TrainJob]) -> None:
+    data = project / "rows.jsonl"
+
+    def stop(step: int, total: int, values: object) -> None:
+        if step > 12:
+            raise KeyboardInterrupt
+
+    overrides = ["bundle=stopped", "train.epochs=3", "train.checkpoint_steps=2"]
+    with pytest.raises(KeyboardInterrupt):
+        run_train(make_job(data, *overrides), project, say=quiet, on_log=stop)
+    killed = mlflow.search_runs(experiment_names=["stance"], filter_string="tags.bundle = 'stopped'")
+    assert list(killed["status"]) == ["KILLED"]
+    assert not (project / "models" / "stopped").exists()
+    resumed = run_train(make_job(data, *overrides, "train.resume=true"), project, say=quiet, on_log=quiet)
+    assert resumed.run_id == killed["run_id"][0]
+    whole = run_train(make_job(data, *overrides, "bundle=whole"), project, say=quiet, on_log=quiet)
+    assert load(resumed.bundle).manifest.files["model.safetensors"] == load(whole.bundle).manifest.files["model.safetensors"]
+
+
+def test_line_refuses_to_resume_what_never_started(project: Path, make_job: Callable[..., TrainJob]) -> None:
+    job = make_job(project / "rows.jsonl", "bundle=never", "train.resume=true", "tracking=off")
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        run_train(job, project, say=quiet, on_log=quiet)
