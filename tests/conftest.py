@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from stance.config import compose_settings
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
+
+torch.set_num_threads(1)  # the models are tiny; threads that wait for each other only slow them down
 
 LABELS = ("accept", "conditional", "undecided", "refuse", "none")
 PHRASES = {

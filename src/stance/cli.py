@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stance.core import Prediction
-from stance.errors import StanceError
+from stance.errors import StanceError, os_sentence
 from stance.settings import ColumnSettings
 
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'file'}: {error.strerror or error}\n")
+        sys.stderr.write(f"error: {os_sentence(error)}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was written\n")

@@ -15,8 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stance.errors import ConfigError, StanceError, summarise
-from stance.settings import EvaluateJob, PackageJob, PrepareJob, TrainJob, problems
+from stance.errors import ConfigError, StanceError, os_sentence, summarise
+from stance.settings import EvaluateJob, PackageJob, PrepareJob, PretrainJob, RebuildJob, TrainJob, problems
 
 Job = TypeVar("Job")
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,8 @@ JOBS: dict[str, type] = {
     "train": TrainJob,
     "evaluate": EvaluateJob,
     "package": PackageJob,
+    "pretrain": PretrainJob,
+    "rebuild": RebuildJob,
 }
 
 
@@ -46,7 +48,7 @@ def load_settings(config: DictConfig, job: type[Job]) -> Job:
         merged = OmegaConf.merge(OmegaConf.structured(job), plain)
         settings = cast(Job, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
-        raise ConfigError(_sentence(str(error))) from error
+        raise ConfigError(_sentence(error)) from error
     found = list(problems(settings))
     if found:
         raise ConfigError(summarise(found))
@@ -64,7 +66,7 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             config = compose(name, overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_sentence(str(error))) from error
+        raise ConfigError(_sentence(error)) from error
     return load_settings(config, job)
 
 
@@ -85,15 +87,15 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         try:
             task(load_settings(config, JOBS[name]))
         except (StanceError, OSError) as error:
-            failures.append(str(error))
-            sys.stderr.write(f"error: {error}\n")
+            failures.append(os_sentence(error) if isinstance(error, OSError) else str(error))
+            sys.stderr.write(f"error: {failures[-1]}\n")
 
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(job)
     try:
         main()
     except (HydraException, OmegaConfBaseException) as error:
         failures.append(str(error))
-        sys.stderr.write(f"error: {_sentence(str(error))}\n")
+        sys.stderr.write(f"error: {_sentence(error)}\n")
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
@@ -121,8 +123,10 @@ def describe(name: str) -> str:
     return "\n".join(parts)
 
 
-def _sentence(message: str) -> str:
+def _sentence(error: Exception) -> str:
     """Fold Hydra's message into one sentence and suggest the nearest setting."""
+    told = isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException)
+    message = str(error.__cause__ if told else error)  # Hydra's own words leave out what was expected
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("reference_type", "object_type", "full_key"))]
     text = " ".join(kept)

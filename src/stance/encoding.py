@@ -68,9 +68,12 @@ class PairTokenizer:
         """Return the content of tokenizer.json, without truncation and padding."""
         return str(self._whole.to_str())
 
-    def pad(self, rows: Sequence[Encoded], positions: Sequence[int]) -> Batch:
-        """Put rows[p] for each position p into one batch as wide as its longest row."""
-        width = max(len(rows[p].ids) for p in positions)
+    def pad(self, rows: Sequence[Encoded], positions: Sequence[int], multiple: int = 1) -> Batch:
+        """Put rows[p] for each position p into one batch as wide as its longest row.
+
+        The width is rounded up to a multiple; fewer different shapes need less memory in training.
+        """
+        width = -(-max(len(rows[p].ids) for p in positions) // multiple) * multiple
         ids = np.full((len(positions), width), self.pad_id, dtype=np.int64)
         mask, segments = np.zeros_like(ids), np.zeros_like(ids)
         for line, position in enumerate(positions):

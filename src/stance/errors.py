@@ -26,6 +26,12 @@ class MissingExtraError(StanceError):
         super().__init__(f"the package '{package}' is not installed; install it with: pip install 'stance[{extra}]'")
 
 
+def os_sentence(error: OSError) -> str:
+    """Say in one sentence which file could not be read or written, and why."""
+    where, why = error.filename or "file", error.strerror or error
+    return f"{where}: {why}. Check the path, its permissions and the disk's free space"
+
+
 def summarise(problems: Sequence[str], limit: int = 20) -> str:
     """Join the first `limit` problems, one a line, and say how many were left out."""
     lines = list(problems[:limit])

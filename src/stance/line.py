@@ -37,9 +37,12 @@ class Trained:
 
 
 def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
-    """Make data.path absolute: as seen from the working directory if it is there, else from the project."""
-    path = Path(settings.path)
-    return replace(settings, path=str(path.resolve() if path.exists() else root / path))
+    """Make data.path and data.also absolute: as seen from the working directory, else from the project."""
+
+    def found(path: str) -> str:
+        return str(Path(path).resolve() if Path(path).exists() else root / path)
+
+    return replace(settings, path=found(settings.path), also=[found(path) for path in settings.also])
 
 
 def run_prepare(job: PrepareJob, root: Path) -> Prepared:
@@ -64,7 +67,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     from stance.training.checkpoint import read_note
 
     device = choose_device(job.device)
-    if Path(job.bundle).name != job.bundle or job.bundle.startswith("."):
+    if not job.bundle or Path(job.bundle).name != job.bundle or job.bundle.startswith("."):
         raise ConfigError(f"bundle: got {job.bundle!r}; expected a folder name such as my-model, without slashes")
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
@@ -166,10 +169,6 @@ def _run_key(job: TrainJob, digest: str) -> str:
 def _fine_tune(
     job: TrainJob, splits: Splits, tracker: Tracker, checkpoint: Path, key: str, device: str, on_log: OnLog
 ) -> FineTuned:
-    def log(step: int, total: int, values: Mapping[str, float]) -> None:
-        tracker.metrics(values, step)
-        on_log(step, total, values)
-
     return fine_tune(
         splits,
         LabelSet(tuple(job.labels.names)),
@@ -181,7 +180,7 @@ def _fine_tune(
         checkpoint=checkpoint,
         run_key=key,
         run_id=tracker.run_id,
-        on_log=log,
+        on_log=tracker.logging(on_log),
     )
 
 
@@ -282,6 +281,7 @@ def _parity_metrics(parity: Mapping[str, Parity]) -> dict[str, float]:
 def _part(job: EvaluateJob, labels: LabelSet, root: Path) -> list[Example]:
     data = resolve_data(job.data, root)
     if job.part == "all":
-        return read_examples(Path(data.path), labels, data.columns, job.labels.aliases)
+        paths = [Path(path) for path in (data.path, *data.also)]
+        return [e for path in paths for e in read_examples(path, labels, data.columns, job.labels.aliases)]
     splits = prepare(data, job.labels, root=root).splits
     return splits.parts()[job.part]

@@ -33,7 +33,7 @@ class ColumnSettings:
 class SplitSettings:
     """How rows are divided into train, dev and test."""
 
-    by: str = _one_of("group", "time", "file")
+    by: str = _one_of("auto", "group", "time", "file")
     dev: float = _between(0.01, 0.5)
     test: float = _between(0.01, 0.5)
     seed: int = _between(0, 2**31)
@@ -45,6 +45,7 @@ class DataSettings:
 
     name: str
     path: str
+    also: list[str]
     columns: ColumnSettings
     split: SplitSettings
     near_duplicate: float = _between(0.3, 1.0)
@@ -59,7 +60,7 @@ class LabelSettings:
 
     name: str
     names: dict[str, str]
-    aliases: dict[str, str]
+    aliases: dict[str, str | None]
 
 
 @dataclass(kw_only=True)
@@ -95,6 +96,8 @@ class TrainSettings:
     weight_decay: float = _between(0, 1)
     warmup: float = _between(0, 1)
     dropout: float = _between(0, 0.9)
+    encoder_dropout: float = _between(0, 0.9)
+    freeze_embeddings: bool
     imbalance: str = _one_of("none", "weights", "focal")
     label_smoothing: float = _between(0, 0.5)
     patience: int = _between(1, 1000)
@@ -176,6 +179,30 @@ class PackageJob:
     tracking: TrackingSettings
     bundle: str | None
     alias: str
+
+
+@dataclass(kw_only=True)
+class PretrainJob:
+    """All settings of scripts/pretrain.py."""
+
+    model: ModelSettings
+    train: TrainSettings
+    tracking: TrackingSettings
+    sets: dict[str, str | None]
+    output: str
+    seed: int = _between(0, 2**31)
+    device: str = _one_of("auto", "cpu", "cuda")
+
+
+@dataclass(kw_only=True)
+class RebuildJob:
+    """All settings of scripts/rebuild.py."""
+
+    corpus: str | None
+    download: bool
+    url: str
+    labels: str
+    output: str
 
 
 def problems(settings: Any, prefix: str = "") -> Iterator[str]:

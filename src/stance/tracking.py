@@ -3,7 +3,7 @@
 import os
 import subprocess
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -21,6 +21,11 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
+
+OnLog = Callable[[int, int, Mapping[str, float]], object]
+"""Takes (step, steps in all, values)."""
+GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
+"""Read once: mlflow writes the URI that it uses back to this variable."""
 
 
 class Tracker:
@@ -43,6 +48,15 @@ class Tracker:
         """Log numbers; with a step they become a curve."""
         if self._mlflow:
             self._mlflow.log_metrics(dict(values), step=step)
+
+    def logging(self, on_log: OnLog) -> OnLog:
+        """Return a function that logs the values of a step and passes them on."""
+
+        def log(step: int, total: int, values: Mapping[str, float]) -> None:
+            self.metrics(values, step)
+            on_log(step, total, values)
+
+        return log
 
     def figure(self, figure: "Figure", name: str) -> None:
         """Log a picture as figures/NAME.png."""
@@ -117,10 +131,10 @@ def open_store(settings: TrackingSettings, root: Path) -> Any:
     import logging
 
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    if "MLFLOW_TRACKING_URI" not in os.environ:
+    if not GIVEN_URI:
         folder = (root / settings.store).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+        mlflow.set_tracking_uri(_store_uri(folder))
     return mlflow
 
 
@@ -170,9 +184,13 @@ def _experiment(mlflow: Any, settings: TrackingSettings, root: Path) -> str:
     existing = mlflow.get_experiment_by_name(settings.experiment)
     if existing:
         return str(existing.experiment_id)
-    own_store = "MLFLOW_TRACKING_URI" not in os.environ
-    location = (root / settings.store / "artifacts").resolve().as_uri() if own_store else None
+    folder = (root / settings.store).resolve()
+    location = None if GIVEN_URI else (folder / "artifacts").as_uri()
     return str(mlflow.create_experiment(settings.experiment, artifact_location=location))
+
+
+def _store_uri(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 def _git(root: Path, *words: str) -> str:

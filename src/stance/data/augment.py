@@ -41,7 +41,7 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
     """Give every state in the example the place of another one, drawn from all of them.
 
     Names, adjectives, peoples and capitals of one state move together; "a" and "an" follow.
-    A state that lacks a form that the text needs is not drawn.
+    A state that lacks a form that the text needs is not drawn. The condition stays a copy of words of the text.
     """
     table, _, pattern = _states()
     fields = ("text", "holder", "target", "condition")
@@ -63,20 +63,21 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
 
     def put(match: re.Match[str]) -> str:
         state, form = _find(match)
-        return _worded(match, table[chosen[state]][form], form)
+        starts = match.string == example.text and _SENTENCE_START.search(match.string[: match.start()])
+        return _worded(match["before"] or "", table[chosen[state]][form], form, bool(starts))
 
     values = {name: pattern.sub(put, value) for name in fields if (value := getattr(example, name))}
+    if example.condition and (copied := re.search(re.escape(values["condition"]), values["text"], re.IGNORECASE)):
+        values["condition"] = copied[0]
     return replace(example, **values)  # type: ignore[arg-type]
 
 
-def _worded(match: re.Match[str], word: str, form: int) -> str:
-    """The new word with the article and the capital letter that its place asks for."""
-    before = match["before"] or ""
+def _worded(before: str, word: str, form: int, starts: bool) -> str:
+    """The new word with the article that was before it and the capital letter of a sentence that it starts."""
     if before.lower() in ("a ", "an "):
         article = "an " if _AN_BEFORE.match(word) else "a "
         return (article.capitalize() if before[0].isupper() else article) + word
     if FORMS[form] == "name":  # a name brings its own article
-        starts = _SENTENCE_START.search(match.string[: match.start()])
         return word[0].upper() + word[1:] if starts else word
     return before + word
 

@@ -10,6 +10,8 @@ from stance.data.splits import Splits, join_groups
 from stance.settings import DataSettings
 
 Pair = tuple[int, int]
+SHOWN = 8
+"""Problems of a kind that the readable report shows."""
 
 
 @dataclass
@@ -36,8 +38,9 @@ class DataReport:
         for part, counts in self.balance.items():
             cells = (f"{counts[label]:,}".rjust(max(9, len(label) + 2)) for label in labels)
             lines.append("  " + part.ljust(8) + "".join(cells))
-        lines += [f"  error: {problem}" for problem in self.errors]
-        lines += [f"  warning: {problem}" for problem in self.warnings]
+        for kind, found in (("error", self.errors), ("warning", self.warnings)):
+            lines += [f"  {kind}: {problem}" for problem in found[:SHOWN]]
+            lines += [f"  ... and {len(found) - SHOWN:,} more; report.json has them all"] if len(found) > SHOWN else []
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ into text without a word.
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,16 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
         yield from _json_rows(path, lines) if path.suffix == ".jsonl" else _csv_rows(path, lines)
 
 
-def read_examples(path: Path, labels: LabelSet, columns: ColumnSettings, aliases: Mapping[str, str]) -> list[Example]:
+def read_examples(
+    path: Path, labels: LabelSet, columns: ColumnSettings, aliases: Mapping[str, str | None]
+) -> list[Example]:
     """Read all labelled rows below `path`.
 
     Args:
         path: A file or a folder of files.
         labels: Every row's label must be one of these.
-        columns: Which column holds what.
-        aliases: What the file says for a label, where it differs from the label's name.
+        columns: Which column holds what; without a split column, the file's name is the split.
+        aliases: What the file says for a label, where it differs from the label's name; None: the row is left out.
 
     Raises:
         DataError: With all problems of all files, the first 20 in words.
@@ -63,15 +66,17 @@ def read_examples(path: Path, labels: LabelSet, columns: ColumnSettings, aliases
     examples: list[Example] = []
     faults: list[str] = []
     for file in find_files(path):
-        count = len(examples)
+        before = len(examples), len(faults)
         try:
             for where, row in read_rows(file):
+                if aliases.get(str(row.get(columns.label)), "") is None:
+                    continue
                 example, found = to_example(row, columns, labels, aliases)
                 faults += [f"{where}: {problem}" for problem in found]
-                examples.append(example)
+                examples.append(example if columns.split else replace(example, split=file.stem))
         except DataError as error:
             faults.append(str(error))
-        if len(examples) == count and not faults:
+        if (len(examples), len(faults)) == before:
             faults.append(f"{file}: the file has no rows; expected one example a line")
     if faults:
         raise DataError(summarise(faults))
@@ -79,7 +84,7 @@ def read_examples(path: Path, labels: LabelSet, columns: ColumnSettings, aliases
 
 
 def to_example(
-    row: Row, columns: ColumnSettings, labels: LabelSet | None, aliases: Mapping[str, str]
+    row: Row, columns: ColumnSettings, labels: LabelSet | None, aliases: Mapping[str, str | None]
 ) -> tuple[Example, list[str]]:
     """Turn a row into an example and the list of its problems; with labels None it needs no label."""
     problems = _missing(row, columns, labels)
@@ -94,7 +99,7 @@ def to_example(
     label = None
     if labels is not None and columns.label in row:
         label = str(row[columns.label])
-        label = aliases.get(label, label)
+        label = aliases.get(label) or label
         try:
             labels.index(label)
         except DataError as error:
@@ -146,7 +151,7 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}:{number}: not a JSON object: {error}") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: got {line.strip():.40}; expected a JSON object with named values")
@@ -164,4 +169,4 @@ def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
                 )
             yield where, row
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: broken CSV: {error}") from error
+        raise DataError(f"{path}:{reader.line_num + 1}: broken CSV from this line on: {error}") from error

@@ -50,8 +50,8 @@ def prepare(
     Raises:
         DataError: The file can't be read, or the checks found errors; what was prepared before stays.
     """
-    folder, source = root / "data" / "processed" / settings.name, root / settings.path
-    fingerprint = _fingerprint(source, settings, labels)
+    folder = root / "data" / "processed" / settings.name
+    fingerprint = _fingerprint(_sources(settings, root), settings, labels)
     if not force:
         manifest = _manifest(folder)
         if manifest.get("fingerprint") == fingerprint:
@@ -60,7 +60,7 @@ def prepare(
             )
     found = examine(settings, labels, root=root, tokens_cut=tokens_cut)
     if found.report.errors:
-        raise DataError(f"{source}: the data has errors\n{summarise(found.report.errors)}")
+        raise DataError(f"{settings.path}: the data has errors\n{summarise(found.report.errors)}")
     label_set = LabelSet(tuple(labels.names))
     details = {"format": FORMAT, "fingerprint": fingerprint, "digest": found.digest, "label_digest": label_set.digest}
     details |= {"settings": asdict(settings), "labels": list(labels.names)}
@@ -86,7 +86,9 @@ def examine(
         DataError: The file can't be read or split; what the checks find is in the report.
     """
     label_set = LabelSet(tuple(labels.names))
-    examples = read_examples(root / settings.path, label_set, settings.columns, labels.aliases)
+    examples = [
+        e for path in _sources(settings, root) for e in read_examples(path, label_set, settings.columns, labels.aliases)
+    ]
     pairs = near_duplicates(examples, settings.near_duplicate)
     splits = split_examples(examples, label_set, settings.split, pairs)
     report = check_examples(splits, label_set, settings, [(examples[a], examples[b]) for a, b in pairs], tokens_cut)
@@ -119,9 +121,14 @@ def load_splits(folder: Path) -> Splits:
     return Splits(*([_from_row(row, names) for row in tables[name]] for name in PARTS))
 
 
-def _fingerprint(source: Path, settings: DataSettings, labels: LabelSettings) -> str:
-    digest = hashlib.sha256(json.dumps([FORMAT, asdict(settings), asdict(labels)], sort_keys=True).encode())
-    for file in find_files(source):
+def _sources(settings: DataSettings, root: Path) -> list[Path]:
+    return [root / path for path in (settings.path, *settings.also)]
+
+
+def _fingerprint(sources: Sequence[Path], settings: DataSettings, labels: LabelSettings) -> str:
+    values = asdict(settings) | {"path": "", "also": []}
+    digest = hashlib.sha256(json.dumps([FORMAT, values, asdict(labels)], sort_keys=True).encode())
+    for file in (file for source in sources for file in find_files(source)):
         digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -1,7 +1,7 @@
 """Divides examples into train, dev and test so that what belongs together stays together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -29,7 +29,7 @@ class Splits:
 def split_examples(
     examples: Sequence[Example], labels: LabelSet, settings: SplitSettings, pairs: Iterable[tuple[int, int]] = ()
 ) -> Splits:
-    """Split by group (stratified by label), by time, or as the file says.
+    """Split by group (stratified by label), by time, or as the file says; auto: as the file says if it does.
 
     Args:
         examples: All labelled.
@@ -40,10 +40,15 @@ def split_examples(
     Raises:
         DataError: Too few groups, a date or a split missing, or a part left empty.
     """
-    if settings.by == "file":
+    by = settings.by
+    if by == "auto":
+        by = "file" if any(example.split in PARTS for example in examples) else "group"
+    if by == "file":
         where: Sequence[str | None] = [example.split for example in examples]
         _require(where, PARTS, "split", "data.split.by=group")
-    elif settings.by == "time":
+        if "dev" not in where:
+            where = _with_dev(examples, labels, settings, where, pairs)
+    elif by == "time":
         where = _by_time(examples, settings)
     else:
         where = _by_group(examples, labels, settings, join_groups(examples, pairs))
@@ -94,11 +99,28 @@ def _by_group(examples: Sequence[Example], labels: LabelSet, settings: SplitSett
     where = [""] * len(examples)
     for rows in members:
         counts = np.bincount(gold[rows], minlength=len(labels))
-        part = int(np.argmax((lacking * counts).sum(axis=1) / (shares * counts.sum())))
+        part = int(np.argmax((lacking * counts).sum(axis=1) / (np.maximum(shares, 1e-9) * counts.sum())))
         lacking[part] -= counts
         for row in rows:
             where[row] = PARTS[part]
     return where
+
+
+def _with_dev(
+    examples: Sequence[Example],
+    labels: LabelSet,
+    settings: SplitSettings,
+    where: Sequence[str | None],
+    pairs: Iterable[tuple[int, int]],
+) -> list[str | None]:
+    """Make a dev part from train, by group, for a data set that is published without one."""
+    groups = join_groups(examples, pairs)
+    train = [i for i, part in enumerate(where) if part == "train"]
+    alone = replace(settings, test=0.0)
+    drawn = dict(
+        zip(train, _by_group([examples[i] for i in train], labels, alone, [groups[i] for i in train]), strict=True)
+    )
+    return [drawn.get(i, part) for i, part in enumerate(where)]
 
 
 def _by_time(examples: Sequence[Example], settings: SplitSettings) -> list[str]:

@@ -44,9 +44,10 @@ def calibrate(logits: Array, gold: npt.NDArray[np.int64], abstain_accuracy: floa
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == gold
     order = np.argsort(-confidence, kind="stable")
     correct = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(correct >= abstain_accuracy)
+    ends = np.append(np.diff(confidence[order]) < 0, True)  # rows of one confidence are answered together
+    good = np.flatnonzero((correct >= abstain_accuracy) & ends)
     if len(good) and good[-1] == len(order) - 1:
         return Calibration(temperature, 0.0)
     half = len(order) // 2
-    last = int(good[-1]) if len(good) else half + int(np.argmax(correct[half:]))
+    last = int(good[-1]) if len(good) else half + int(np.argmax((correct * ends)[half:]))
     return Calibration(temperature, float(confidence[order[last]]))

@@ -39,8 +39,12 @@ class Predictor:
         """Yield an answer for each example, in order, in memory bounded by `batch_size` examples.
 
         Raises:
-            DataError: With the position of the first example that can't be read.
+            DataError: With the position of the first example that can't be read, or for a single text.
         """
+        if isinstance(examples, (Example, str)):
+            raise DataError(f"predict_many: got one {type(examples).__name__}; expected several. Use predict() for one")
+        if batch_size < 1:
+            raise DataError(f"batch_size: got {batch_size}; expected at least 1")
         source, position = iter(examples), 0
         while window := list(islice(source, batch_size)):
             checked = [_checked(example, position + i) for i, example in enumerate(window)]

@@ -69,8 +69,17 @@ def fine_tune(
         ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
     """
     torch.manual_seed(seed)
-    network = new_network(model.encoder, len(labels), model.pooling, settings.dropout).to(device)
+    network = new_network(
+        model.encoder,
+        len(labels),
+        model.pooling,
+        dropout=settings.dropout,
+        encoder_dropout=settings.encoder_dropout,
+    ).to(device)
+    if settings.freeze_embeddings:
+        network.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
+    mask = task_mask(labels).to(device)
     peaks = [group["lr"] for group in optimizer.param_groups]
     steps_an_epoch = math.ceil(len(splits.train) / settings.batch_size)
     total = steps_an_epoch * settings.epochs
@@ -87,7 +96,8 @@ def fine_tune(
             network.train()
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
                 logits = network(*_tensors(batch, device))
-            loss = loss_of(logits.float(), gold.to(device))
+            gold = gold.to(device)
+            loss = loss_of(logits.float() + mask[gold], gold)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
@@ -114,6 +124,8 @@ def parameter_groups(network: StanceNetwork, settings: TrainSettings) -> list[di
     top = max(depths.values())
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         is_head = name.startswith("head.")
         rate = (
             settings.head_learning_rate
@@ -147,6 +159,17 @@ class FocalLoss(nn.Module):
         """Take logits (rows, n_labels) and gold positions (rows,)."""
         log_p = logits.log_softmax(-1).gather(1, gold[:, None]).squeeze(1)
         return -((1 - log_p.exp()) ** 2 * log_p).mean()
+
+
+def task_mask(labels: LabelSet) -> Tensor:
+    """Keep tasks apart that are learned together: labels are named TASK/LABEL.
+
+    Returns:
+        Shape (n_labels, n_labels): to be added to the logits of a row whose gold label is the
+        line's; 0 for labels of the same task, -10,000 for the others. All 0 for a single task.
+    """
+    tasks = [name.rpartition("/")[0] for name in labels.names]
+    return torch.tensor([[0.0 if one == other else -1e4 for other in tasks] for one in tasks])
 
 
 def use_bf16(precision: str, device: str) -> bool:
@@ -185,7 +208,8 @@ def dev_scores(
     network: StanceNetwork, examples: Sequence[Example], labels: LabelSet, tokenizer: PairTokenizer, device: str
 ) -> dict[str, float]:
     """Return dev/macro_f1, dev/accuracy and dev/loss."""
-    logits, gold = dev_logits(network, examples, tokenizer, device), labels.indices(examples)
+    gold = labels.indices(examples)
+    logits = dev_logits(network, examples, tokenizer, device) + task_mask(labels)[gold]
     confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
     return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}
@@ -211,7 +235,7 @@ def _epoch(
         batches += [run[i : i + settings.batch_size] for i in range(0, len(run), settings.batch_size)]
     rng.shuffle(batches)
     for positions in batches[progress.batch :]:
-        yield tokenizer.pad(rows, positions), torch.from_numpy(gold[positions])
+        yield tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
 
 
 def _tensors(batch: Batch, device: str) -> tuple[Tensor, ...]:

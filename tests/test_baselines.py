@@ -1,0 +1,57 @@
+"""What a model has to beat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from stance.core import Array, Example, LabelSet
+from stance.training.baselines import Blind, Tfidf, baselines
+
+LABELS = LabelSet(("accept", "refuse", "none"))
+TRAIN = [
+    Example("We will join.", "the force", "Kenya", "accept"),
+    Example("We gladly join.", "the fund", "Peru", "accept"),
+    Example("We will never join.", "the force", "Chile", "refuse"),
+    Example("We both spoke.", "the force", "Kenya", "accept"),
+    Example("We both spoke.", "the force", "Chile", "refuse"),
+]
+
+
+@dataclass
+class Listener:
+    """A classifier that notes what it is asked."""
+
+    labels: LabelSet = LABELS
+    asked: list[Example] = field(default_factory=list)
+
+    def predict_proba(self, examples: Sequence[Example]) -> Array:
+        self.asked += examples
+        return np.full((len(examples), 3), 1 / 3)
+
+
+@pytest.mark.parametrize("name", ["target-blind", "holder-blind", "tfidf+linear", "majority"])
+def test_baselines_give_probabilities_for_every_label(name: str) -> None:
+    classifier = baselines(TRAIN, Listener())[name]
+    got = classifier.predict_proba([Example("What is that?"), *TRAIN])
+    assert classifier.labels == LABELS and got.shape == (6, 3)
+    assert got.sum(axis=1) == pytest.approx(np.ones(6))
+
+
+def test_baselines_majority_gives_the_shares_of_training() -> None:
+    assert baselines(TRAIN, Listener())["majority"].predict_proba(TRAIN[:1]).tolist() == [[0.6, 0.4, 0.0]]
+
+
+def test_baselines_tfidf_reads_text_and_holder() -> None:
+    got = Tfidf(TRAIN * 4, LABELS).predict_proba(TRAIN).argmax(axis=1)
+    assert got.tolist() == LABELS.indices(TRAIN).tolist()
+
+
+@pytest.mark.parametrize("name", ["holder", "target"])
+def test_baselines_blind_ones_are_never_told_their_field(name: str) -> None:
+    listener = Listener()
+    Blind(listener, name).predict_proba(TRAIN)
+    other = "target" if name == "holder" else "holder"
+    assert all(getattr(e, name) is None for e in listener.asked)
+    assert [(e.text, getattr(e, other)) for e in listener.asked] == [(e.text, getattr(e, other)) for e in TRAIN]

@@ -1,0 +1,105 @@
+"""The checks find duplicates, contradictions, leaks, imbalance and texts that are cut."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance.config import compose_settings
+from stance.core import Example, LabelSet
+from stance.data.checks import DataReport, check_examples, contradictions, leaks, near_duplicates, shingles
+from stance.data.splits import Splits
+from stance.settings import DataSettings, PrepareJob
+
+LABELS = LabelSet(("accept", "refuse", "none"))
+SETTINGS: DataSettings = replace(compose_settings("prepare", [], PrepareJob).data, rare_label=1)
+A = Example("Kenya joins the force.", "the force", "Kenya", "accept")
+B = Example("Peru declines to join the force.", "the force", "Peru", "refuse")
+C = Example("Chile met Ghana in the capital.", "the force", "Chile", "none")
+LONG = "the cabinet of the republic will not send any soldiers to the joint force this year"
+
+
+def check(*parts: list[Example], settings: DataSettings = SETTINGS) -> DataReport:
+    return check_examples(Splits(*parts), LABELS, settings, [])
+
+
+def test_checks_clean_data_has_no_errors_and_counts_rows() -> None:
+    report = check([A, B, C], [], [])
+    assert (report.rows, report.texts, report.exact_duplicates, report.errors) == (3, 3, 0, [])
+    assert report.balance["train"] == {"accept": 1, "refuse": 1, "none": 1}
+
+
+@pytest.mark.parametrize("twin", [A, replace(A, text="KENYA  joins the force."), replace(A, id="2")])
+def test_checks_count_repeated_rows_whatever_their_case_and_space(twin: Example) -> None:
+    report = check([A, twin, B], [], [])
+    assert report.exact_duplicates == 1
+    assert any("1 rows repeat" in warning for warning in report.warnings)
+
+
+def test_checks_name_contradictions() -> None:
+    (found,) = contradictions([A, B, replace(A, label="refuse")])
+    assert "two labels (accept, refuse)" in found and A.text.lower() in found and "'kenya'" in found
+
+
+@pytest.mark.parametrize("other", [replace(A, holder="Peru", label="refuse"), replace(A, target="x", label="none")])
+def test_checks_other_questions_about_one_text_contradict_nothing(other: Example) -> None:
+    assert contradictions([A, other]) == []
+
+
+@pytest.mark.parametrize(("key", "other"), [("on_leak", B), ("on_contradiction", replace(A, label="refuse"))])
+@pytest.mark.parametrize("level", ["error", "warn"])
+def test_checks_severity_follows_the_settings(key: str, other: Example, level: str) -> None:
+    parts = ([A, other], [], []) if key == "on_contradiction" else ([A, other], [replace(B, holder="x")], [])
+    report = check(*parts, settings=replace(SETTINGS, **{key: level}))
+    assert len(report.errors) == (level == "error")
+    assert any("two labels" in w or "one group" in w for w in report.warnings) == (level == "warn")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(A, replace(A, holder="x")), (A, replace(A, text=A.text.upper())), (replace(A, group="g"), replace(B, group="g"))]
+)  # fmt: skip
+def test_checks_a_text_or_group_on_two_sides_is_a_leak(one: Example, other: Example) -> None:
+    (found,) = leaks(Splits([one], [C], [other]), [])
+    assert "test and train" in found
+    assert leaks(Splits([one, other], [C], []), []) == []
+
+
+def test_checks_near_duplicates_on_two_sides_are_a_leak() -> None:
+    (found,) = leaks(Splits([A], [B], [C]), [(A, C)])
+    assert "near duplicates in train and test" in found
+
+
+def test_checks_near_duplicates_are_found_and_others_not() -> None:
+    texts = [LONG, LONG + " at least", "nothing like it at all in these few words", LONG]
+    assert near_duplicates([Example(t) for t in texts], 0.8) == [(0, 1)]
+    assert near_duplicates([Example(t) for t in texts], 0.95) == []
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=12))
+def test_checks_shingles_are_runs_of_three_words(words: list[str]) -> None:
+    runs = shingles(" ".join(words))
+    assert all(len(run.split()) == min(3, len(words)) for run in runs)
+    assert len(runs) <= max(1, len(words) - 2)
+
+
+def test_checks_warn_of_rare_missing_and_blank() -> None:
+    parts = [replace(A, holder=None), replace(B, holder=None)], [replace(C, text="x")], [C]
+    warnings = check(*parts, settings=replace(SETTINGS, rare_label=2)).warnings
+    assert "label 'accept' is rare: 1 rows, fewer than 2" in warnings
+    assert "no row is labelled 'none' in train" in warnings
+    assert not any("'none' is rare" in w or "have no target" in w or "have no holder" in w for w in warnings)
+    assert "3 of 4 rows have no holder" in check([*parts[0], replace(parts[1][0], holder=None)], [], [C]).warnings
+
+
+def test_checks_warn_of_texts_that_are_cut() -> None:
+    report = check_examples(Splits([A, B], [], [C]), LABELS, SETTINGS, [], lambda rows: [0, 5, 2][: len(rows)])
+    assert report.cut == 2
+    assert any("2 texts are too long for the model: up to 5 tokens" in w for w in report.warnings)
+
+
+def test_checks_report_reads_as_text_and_json() -> None:
+    report = check([A, B], [replace(A, holder="x")], [C])
+    assert json.loads(report.to_json())["errors"] == report.errors != []
+    assert f"error: {report.errors[0]}" in str(report) and "refuse" in str(report)

@@ -1,0 +1,127 @@
+"""Every shipped config composes; a wrong setting is one sentence that names its key."""
+
+import re
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from stance import config as configuration
+from stance.config import CONFIGS, JOBS, compose_settings, describe, load_settings
+from stance.errors import ConfigError
+from stance.settings import PrepareJob, TrainJob
+
+GROUP_FILES = sorted(p.relative_to(CONFIGS) for p in CONFIGS.rglob("*.yaml") if p.parent != CONFIGS)
+ENTRIES = sorted(p.stem for p in CONFIGS.glob("*.yaml"))
+GROUPS = sorted({file.parent.as_posix() for file in GROUP_FILES})
+
+
+def entries_with(group: str) -> list[str]:
+    return [e for e in ENTRIES if re.search(rf"^  - {group}:", (CONFIGS / f"{e}.yaml").read_text(), re.MULTILINE)]
+
+
+def test_config_finds_the_shipped_files() -> None:
+    assert len(GROUP_FILES) > 0 and all(map(entries_with, GROUPS))
+    assert sorted(JOBS) == ENTRIES
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_config_every_entry_composes(name: str) -> None:
+    assert isinstance(compose_settings(name, [], JOBS[name]), JOBS[name])
+
+
+@pytest.mark.parametrize("file", GROUP_FILES, ids=str)
+def test_config_every_choice_composes_with_its_entries(file: Path) -> None:
+    group = file.parent.as_posix()
+    composed = 0
+    for name in entries_with(group):
+        try:
+            compose_settings(name, [f"{group}={file.stem}"], JOBS[name])
+            composed += 1
+        except ConfigError:
+            assert group == "experiment"  # an experiment is written for one entry
+    assert composed
+
+
+def test_config_experiment_wins_over_groups_and_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "configs"
+    for file in CONFIGS.rglob("*.yaml"):
+        target = folder / file.relative_to(CONFIGS)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    (folder / "experiment").mkdir(exist_ok=True)
+    (folder / "experiment" / "short.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /tracking: \"off\"\nseed: 77\ntrain:\n  epochs: 2\n"
+    )
+    monkeypatch.setattr(configuration, "CONFIGS", folder)
+    job = compose_settings("train", ["experiment=short"], TrainJob)
+    assert (job.seed, job.train.epochs, job.tracking.enabled) == (77, 2, False)
+    assert compose_settings("train", ["experiment=short", "seed=3"], TrainJob).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("train.epoch=3", "train.epoch"),
+        ("+train.epoch=3", "train.epoch"),
+        ("++train.epoch=3", "train.epoch"),
+        ("+nonsense=3", "nonsense"),
+        ("nonsense=3", "nonsense"),
+        ("train.epochs=many", "train.epochs"),
+        ("train.epochs=1.5", "train.epochs"),
+        ("seed=null", "seed"),
+        ("train.resume=maybe", "train.resume"),
+        ("train.augment=3", "train.augment"),
+        ("data.columns.slices=genre", "data.columns.slices"),
+        ("~seed", "seed"),
+        ("seed=${nowhere}", "nowhere"),
+        ("train.epochs=0", "train.epochs must be from 1 to 1000, got 0"),
+        ("train.learning_rate=nan", "train.learning_rate must be"),
+        ("train.augment.drop_holder=1.1", "train.augment.drop_holder must be from 0 to 1, got 1.1"),
+        ("device=tpu", "device must be one of auto, cpu, cuda, got 'tpu'"),
+        ("tracking=nowhere", "tracking/nowhere"),
+        ("experiment=nowhere", "experiment/nowhere"),
+        ("train.epochs", "train.epochs"),
+    ],
+)
+def test_config_a_wrong_setting_is_one_sentence_that_names_it(override: str, named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_settings("train", [override], TrainJob)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["train.epoch=3", "+train.epoch=3"])
+def test_config_suggests_the_nearest_key(override: str) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        compose_settings("train", [override], TrainJob)
+
+
+def test_config_a_wrong_type_says_what_was_given_and_expected() -> None:
+    with pytest.raises(ConfigError, match="'many'.*Integer"):
+        compose_settings("train", ["train.epochs=many"], TrainJob)
+
+
+def test_config_reports_all_values_out_of_range_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_settings("train", ["train.epochs=0", "device=tpu", "model.max_length=3"], TrainJob)
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["model.max_length", "train.epochs", "device"]
+
+
+def test_config_a_missing_value_is_named() -> None:
+    with pytest.raises(ConfigError, match="missing mandatory value: data"):
+        load_settings(OmegaConf.create({}), PrepareJob)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_config_describe_shows_every_group_value_and_comment(name: str) -> None:
+    shown = describe(name)
+    entry = (CONFIGS / f"{name}.yaml").read_text()
+    for group in (g for g in GROUPS if name in entries_with(g)):
+        assert f"# {group}=  one of: " in shown
+        assert all(file.stem in shown for file in GROUP_FILES if file.parent.as_posix() == group)
+    chosen = re.findall(r"^  - (\w+): (\w+)", entry, re.MULTILINE)
+    files = [CONFIGS / g / f"{c}.yaml" for g, c in chosen if c != "null"]
+    lines = [line.strip() for file in files for line in file.read_text().splitlines() if line.strip()]
+    assert [line for line in [*lines, *entry.splitlines()] if line not in shown] == []
