@@ -2,18 +2,22 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from stance import tracking
 from stance.config import compose_settings
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
 
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 torch.set_num_threads(1)  # the models are tiny; threads that wait for each other only slow them down
 
 LABELS = ("accept", "conditional", "undecided", "refuse", "none")
@@ -26,7 +30,16 @@ PHRASES = {
 }
 HOLDERS = ("Kenya", "Poland", "Peru", "Jordan", "Norway", "India", "Ghana", "Chile")
 TARGETS = ("the force", "the treaty", "the talks", "the fund", "the pact", "the mission")
-ENDINGS = ("on Monday", "this week", "in the capital", "before the vote", "in a letter", "again", "at dawn", "in public")
+ENDINGS = (
+    "on Monday",
+    "this week",
+    "in the capital",
+    "before the vote",
+    "in a letter",
+    "again",
+    "at dawn",
+    "in public",
+)
 
 
 def make_rows(count: int = 240, seed: int = 0) -> list[dict[str, str]]:
@@ -49,6 +62,16 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
     """Write rows as JSONL and return the path."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_user() -> Iterator[None]:
+    """Keep the tests away from the store and the model that the user's environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STANCE_MODEL", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(tracking, "GIVEN_URI", None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -90,14 +113,16 @@ def make_job(tiny_encoder: Path) -> Callable[..., TrainJob]:
             "data.name=tiny",
             "model.name=tiny",
             "model.max_length=64",
-            "train.epochs=6",
+            "train.epochs=12",
             "train.learning_rate=3e-3",
             "train.head_learning_rate=1e-2",
             "train.layer_decay=1",
+            "train.freeze_embeddings=false",
             "train.precision=fp32",
             "train.bootstrap=50",
             "train.augment.swap_states=0",
             "data.near_duplicate=1.0",
+            "data.split.by=group",
             "device=cpu",
         ]
         return compose_settings("train", [*fixed, *overrides], TrainJob)
@@ -118,5 +143,3 @@ def trained(project: Path, make_job: Callable[..., TrainJob]) -> Trained:
     """One real training, tracked in MLflow, that leaves a bundle."""
     job = make_job(project / "rows.jsonl", "bundle=tiny")
     return run_train(job, project, say=lambda line: None, on_log=lambda *values: None)
-
-

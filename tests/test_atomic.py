@@ -51,9 +51,7 @@ def test_atomic_folder_keeps_the_old_one_on_an_error(tmp_path: Path, error: type
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_atomic_folder_puts_the_old_one_back_if_the_move_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_atomic_folder_puts_the_old_one_back_if_the_move_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bundle"
     path.mkdir()
     (path / "old").touch()

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stance.core import Example
@@ -54,10 +54,14 @@ def swap(text: str, name: str, **fields: str) -> Example:
         ("a Kenyan ship", "Ukraine", "a Ukrainian ship"),
         ("the Kenyan ship", "India", "the Indian ship"),
         ("Kenya's ship", "India", "India's ship"),
-        ("Northern Ireland and anti-Kenyan Kenyanised talk", "India", "Northern Ireland and anti-Kenyan Kenyanised talk"),
+        (
+            "Northern Ireland and anti-Kenyan Kenyanised talk",
+            "India",
+            "Northern Ireland and anti-Kenyan Kenyanised talk",
+        ),
         ("Guinea-Bissau declined.", "India", "Guinea-Bissau declined."),
     ],
-)  # fmt: skip
+)
 def test_augment_swap_words_the_new_state_as_its_place_asks(text: str, name: str, expected: str) -> None:
     assert swap(text, name).text == expected
 
@@ -91,11 +95,14 @@ def test_augment_swap_words_holder_and_target_as_inside_a_sentence() -> None:
     assert (example.holder, example.target) == ("the Gambia", "the Gambia's offer")
 
 
-@settings(deadline=None, max_examples=80)
-@given(st.sampled_from(SENTENCES), st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True), st.integers(0, 999))
+@settings(max_examples=80)
+@given(
+    st.sampled_from(SENTENCES),
+    st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
+    st.integers(0, 999),
+)
 def test_augment_swap_is_consistent_for_all_states(form: str, names: list[str], seed: int) -> None:
-    if names[0] in names[1] or names[1] in names[0]:
-        return
+    assume(names[0] not in names[1] and names[1] not in names[0])
     text = form.format(*names)
     text = text[0].upper() + text[1:]
     before = Example(text, "joining", names[0], "conditional", condition=f"{names[1]} pays")

@@ -31,7 +31,7 @@ ADDED = ["confidence", "p_accept", "p_conditional", "p_undecided", "p_refuse", "
 
 @pytest.fixture(scope="module")
 def predictor(trained: Trained) -> Predictor:
-    return load(trained.bundle)
+    return load(trained.bundle, backend="onnx")  # int8 answers depend a little on what else is in the batch
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def test_batch_reads_and_writes_every_format(predictor: Predictor, source: Path,
         writer.writeheader()
         writer.writerows(ROWS)
     second = score(predictor, source.with_name(f"plain{middle}"), source.with_name("second.jsonl"))
-    assert [{k: str(v) for k, v in row.items()} for row in second] == [{k: str(v) for k, v in row.items()} for row in first]
+    assert [{k: str(v) for k, v in row.items()} for row in second] == [
+        {k: str(v) for k, v in row.items()} for row in first
+    ]
 
 
 def test_batch_lists_become_json_in_csv(predictor: Predictor, tmp_path: Path) -> None:
@@ -116,8 +118,14 @@ BAD: list[tuple[str, list[Any], str]] = [
 @pytest.mark.parametrize(("name", "rows", "problem"), BAD, ids=[case[0] for case in BAD])
 @pytest.mark.parametrize("window", [1, 4096])
 def test_batch_bad_rows_leave_no_output(
-    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: list[Any], problem: str, window: int
-) -> None:  # fmt: skip
+    predictor: Predictor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    rows: list[Any],
+    problem: str,
+    window: int,
+) -> None:
     monkeypatch.setattr(module, "WINDOW", window)
     source = jsonl(tmp_path / "in.jsonl", rows)
     with pytest.raises(DataError, match=problem):

@@ -70,9 +70,7 @@ def test_bundle_half_written_leaves_the_earlier_one(copy: Path) -> None:
     ],
     ids=["missing", "truncated", "altered"],
 )
-def test_bundle_damaged_file_is_named(
-    copy: Path, name: str, damage: Callable[[Path], object], problem: str
-) -> None:
+def test_bundle_damaged_file_is_named(copy: Path, name: str, damage: Callable[[Path], object], problem: str) -> None:
     damage(copy / name)
     backend = "onnx" if name == "model.onnx" else "torch"
     with pytest.raises(ModelError, match=f"{name}: {problem}"):
@@ -111,11 +109,13 @@ def test_bundle_unknown_manifest_values_are_for_later_versions(copy: Path) -> No
 
 
 def test_bundle_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not a bundle, it has no manifest.json"):
+    with pytest.raises(ModelError, match=r"not a bundle, it has no manifest.json"):
         load_predictor(tmp_path)
 
 
-@pytest.mark.parametrize(("backend", "problem"), [("onnx-int8", "scripts/package.py"), ("tpu", "not one of auto, onnx")])
+@pytest.mark.parametrize(
+    ("backend", "problem"), [("onnx-int8", "scripts/package.py"), ("tpu", "not one of auto, onnx")]
+)
 def test_bundle_backend_that_is_not_there_is_said(copy: Path, backend: str, problem: str) -> None:
     manifest = read_manifest(copy)
     files = {name: digest for name, digest in manifest.files.items() if name != WEIGHTS["onnx-int8"]}

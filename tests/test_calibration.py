@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from stance.evaluation.calibration import calibrate, softmax
 
-rows = st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=3, max_size=3)), min_size=1, max_size=20)
+rows = st.lists(
+    st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=3, max_size=3)), min_size=1, max_size=20
+)
 
 
 @given(st.lists(st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3), min_size=1), st.floats(0.05, 20))
@@ -39,7 +41,7 @@ def test_calibration_temperature_stays_in_its_range() -> None:
     assert calibrate(logits, (gold + 1) % 3, 0.9).temperature == pytest.approx(5)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(rows, st.sampled_from([0.5, 0.8, 0.9, 1.0]))
 def test_calibration_threshold_is_the_lowest_that_is_right_often_enough(
     pairs: list[tuple[int, list[int]]], asked: float

@@ -75,7 +75,7 @@ def test_checkpoint_replaces_the_earlier_one_whole(saved: Training, folder: Path
 
 
 def test_checkpoint_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="train.resume: no checkpoint in .*train.resume=false"):
+    with pytest.raises(ConfigError, match=r"train.resume: no checkpoint in .*train.resume=false"):
         load_checkpoint(tmp_path, "key", *new_training(0))
 
 

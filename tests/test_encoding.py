@@ -39,7 +39,7 @@ def test_encoding_equals_auto_tokenizer(text: str, target: str | None) -> None:
     same(Example(text, target, "Kenya"))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(texts, st.none() | texts, st.none() | texts)
 def test_encoding_equals_auto_tokenizer_for_any_text(text: str, target: str | None, holder: str | None) -> None:
     same(Example(text, target, holder))

@@ -19,7 +19,7 @@ COLUMNS = ColumnSettings(
 GOOD = {"text": "Kenya declines.", "label": "refuse"}
 
 
-def read(path: Path, content: str | bytes = b"", **aliases: str) -> list[Example]:
+def read(path: Path, content: str | bytes = b"", **aliases: str | None) -> list[Example]:
     if content:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_examples(path, LABELS, COLUMNS, aliases)
@@ -35,8 +35,19 @@ def test_files_jsonl_reads_every_field(tmp_path: Path) -> None:
         "date": "2024-01-31", "condition": "if paid", "split": "dev", "genre": ["wire", "quote"], "other": 1,
     }  # fmt: skip
     assert read(tmp_path / "a.jsonl", jsonl(row)) == [
-        Example("Yes, if paid.", "the force", "Kenya", "accept", "7", "g1", "2024-01-31", "if paid", "dev", {"genre": ("wire", "quote")})
-    ]  # fmt: skip
+        Example(
+            "Yes, if paid.",
+            "the force",
+            "Kenya",
+            "accept",
+            "7",
+            "g1",
+            "2024-01-31",
+            "if paid",
+            "dev",
+            {"genre": ("wire", "quote")},
+        )
+    ]
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".tsv", "\t")])
@@ -65,6 +76,18 @@ def test_files_aliases_stand_for_labels(tmp_path: Path) -> None:
     assert read(tmp_path / "a.jsonl", jsonl(GOOD | {"label": "anti"}), anti="refuse")[0].label == "refuse"
 
 
+def test_files_rows_of_an_alias_for_nothing_are_left_out(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.jsonl", jsonl(GOOD, GOOD | {"label": "unclear"}, GOOD), unclear=None)
+    assert [e.label for e in found] == ["refuse", "refuse"]
+
+
+def test_files_without_a_split_column_the_file_is_the_split(tmp_path: Path) -> None:
+    for name in ("dev", "train"):
+        (tmp_path / f"{name}.jsonl").write_text(jsonl(GOOD))
+    found = read_examples(tmp_path, LABELS, replace(COLUMNS, split=None), {})
+    assert [e.split for e in found] == ["dev", "train"]
+
+
 def test_files_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("not data")
     (tmp_path / "b.csv").write_text("text,label\nSecond.,none\n")
@@ -72,7 +95,8 @@ def test_files_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("no.csv", "no such file"), ("x.xlsx", "'.xlsx' is not known"), ("empty", "no file ending in")]
+    ("name", "problem"),
+    [("no.csv", "no such file"), ("x.xlsx", "'.xlsx' is not known"), ("empty", "no file ending in")],
 )
 def test_files_what_is_not_there_is_named(tmp_path: Path, name: str, problem: str) -> None:
     (tmp_path / "x.xlsx").touch()

@@ -48,7 +48,9 @@ def tune(job: TrainJob, folder: Path, seed: int = 1, splits: Splits = SPLITS, **
 
 
 def test_finetuning_same_seed_same_weights(job: TrainJob, tmp_path: Path) -> None:
-    one, same, other = (tune(job, tmp_path / str(i), seed, epochs=1).network.state_dict() for i, seed in enumerate((1, 1, 2)))
+    one, same, other = (
+        tune(job, tmp_path / str(i), seed, epochs=1).network.state_dict() for i, seed in enumerate((1, 1, 2))
+    )
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["head.weight"], other["head.weight"])
 
@@ -121,8 +123,18 @@ def test_finetuning_label_smoothing_by_hand(job: TrainJob) -> None:
 
 @pytest.mark.parametrize(
     ("done", "warmup", "share"),
-    [(0, 0.1, 0), (0.05, 0.1, 0.5), (0.1, 0.1, 1), (0.55, 0.1, 0.5), (1, 0.1, 0), (0, 0, 1), (0.5, 0, 0.5), (0.5, 1, 0.5), (1, 1, 1)],
-)  # fmt: skip
+    [
+        (0, 0.1, 0),
+        (0.05, 0.1, 0.5),
+        (0.1, 0.1, 1),
+        (0.55, 0.1, 0.5),
+        (1, 0.1, 0),
+        (0, 0, 1),
+        (0.5, 0, 0.5),
+        (0.5, 1, 0.5),
+        (1, 1, 1),
+    ],
+)
 def test_finetuning_schedule_rises_then_falls(done: float, warmup: float, share: float) -> None:
     assert schedule(done, warmup) == pytest.approx(share)
 
@@ -133,7 +145,12 @@ def test_finetuning_lower_layers_learn_slower(job: TrainJob) -> None:
     rates = {id(p): g["lr"] for g in parameter_groups(network, settings) for p in g["params"]}  # type: ignore[attr-defined]
     named = {name: rates[id(parameter)] for name, parameter in network.named_parameters()}
     assert len(named) == len(rates)
-    expected = {"head": 0.7, "encoder.encoder.layer.1": 0.1, "encoder.encoder.layer.0": 0.05, "encoder.embeddings": 0.025}
+    expected = {
+        "head": 0.7,
+        "encoder.encoder.layer.1": 0.1,
+        "encoder.encoder.layer.0": 0.05,
+        "encoder.embeddings": 0.025,
+    }
     for start, rate in expected.items():
         assert [r for n, r in named.items() if n.startswith(start) and r != pytest.approx(rate)] == []
         assert any(n.startswith(start) for n in named)
@@ -147,8 +164,9 @@ def test_finetuning_frozen_parameters_are_in_no_group(job: TrainJob) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "there", "got"), [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")]
-)  # fmt: skip
+    ("asked", "there", "got"),
+    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
 def test_finetuning_device_is_chosen(asked: str, there: bool, got: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
     assert choose_device(asked) == got
@@ -156,7 +174,7 @@ def test_finetuning_device_is_chosen(asked: str, there: bool, got: str, monkeypa
 
 def test_finetuning_missing_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="device: cuda is asked for.*Use device=cpu"):
+    with pytest.raises(ConfigError, match=r"device: cuda is asked for.*Use device=cpu"):
         choose_device("cuda")
 
 
@@ -166,5 +184,5 @@ def test_finetuning_precision_is_as_asked(precision: str, bf16: bool) -> None:
 
 
 def test_finetuning_encoder_without_tokenizer_is_named(job: TrainJob, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="model.encoder: no tokenizer for"):
+    with pytest.raises(ConfigError, match=r"model.encoder: no tokenizer for"):
         load_tokenizer(replace(job.model, encoder=str(tmp_path)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from stance import Example, load
+from stance import load
 from stance.errors import ConfigError
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
@@ -23,14 +23,16 @@ def test_line_learns_what_the_rows_show(trained: Trained) -> None:
 
 def test_line_leaves_a_bundle_that_predicts(trained: Trained) -> None:
     predictor = load(trained.bundle)
-    assert predictor.predict(Example("Kenya rejects the force on Monday.", "the force", "Kenya")).label == "refuse"
+    answers = [answer.label for answer in predictor.predict_many(trained.report.examples)]
+    reported = [trained.report.labels[best] for best in trained.report.probabilities.argmax(axis=1)]
+    assert answers == reported
     assert set(predictor.manifest.files) >= {"model.safetensors", "model.onnx", "tokenizer.json", "config.json"}
 
 
 def test_line_logs_a_finished_run_with_scores_and_figures(trained: Trained) -> None:
     run = mlflow.get_run(trained.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.params["train.epochs"] == "6"
+    assert run.data.params["train.epochs"] == "12"
     assert run.data.metrics["test/macro_f1"] == pytest.approx(trained.report.scores["macro_f1"].value)
     assert "baselines/macro_f1 majority" in run.data.metrics
     names = {file.path for file in mlflow.MlflowClient().list_artifacts(trained.run_id, "figures")}
@@ -54,10 +56,19 @@ def test_line_marks_interrupted_runs_killed_and_resumes_them(project: Path, make
     resumed = run_train(make_job(data, *overrides, "train.resume=true"), project, say=quiet, on_log=quiet)
     assert resumed.run_id == killed["run_id"][0]
     whole = run_train(make_job(data, *overrides, "bundle=whole"), project, say=quiet, on_log=quiet)
-    assert load(resumed.bundle).manifest.files["model.safetensors"] == load(whole.bundle).manifest.files["model.safetensors"]
+    assert (
+        load(resumed.bundle).manifest.files["model.safetensors"]
+        == load(whole.bundle).manifest.files["model.safetensors"]
+    )
 
 
 def test_line_refuses_to_resume_what_never_started(project: Path, make_job: Callable[..., TrainJob]) -> None:
     job = make_job(project / "rows.jsonl", "bundle=never", "train.resume=true", "tracking=off")
     with pytest.raises(ConfigError, match="no checkpoint"):
         run_train(job, project, say=quiet, on_log=quiet)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/tmp/x"])
+def test_line_bundle_must_be_a_plain_folder_name(project: Path, make_job: Callable[..., TrainJob], name: str) -> None:
+    with pytest.raises(ConfigError, match="expected a folder name such as my-model"):
+        run_train(make_job(project / "rows.jsonl", f"bundle='{name}'"), project, say=quiet, on_log=quiet)

@@ -28,7 +28,6 @@ rows = st.lists(st.tuples(st.integers(0, N_LABELS - 1), st.integers(0, N_LABELS 
 NAMES = [f"l{i}" for i in range(N_LABELS)]
 
 
-@settings(deadline=None)
 @given(rows)
 def test_metrics_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     gold, predicted = np.array(pairs).T
@@ -43,7 +42,6 @@ def test_metrics_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     assert float(accuracy(table)) == pytest.approx(sk.accuracy_score(gold, predicted))
 
 
-@settings(deadline=None)
 @given(rows, st.integers(0, 9))
 def test_metrics_weights_count_as_repeated_rows(pairs: list[tuple[int, int]], seed: int) -> None:
     gold, predicted = np.array(pairs).T
@@ -52,7 +50,7 @@ def test_metrics_weights_count_as_repeated_rows(pairs: list[tuple[int, int]], se
     assert confusion_matrix(gold, predicted, N_LABELS, times.astype(float)).tolist() == repeated.tolist()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(rows, st.integers(0, 9))
 def test_metrics_stay_in_range_and_in_their_intervals(pairs: list[tuple[int, int]], seed: int) -> None:
     gold = np.array(pairs)[:, 0]

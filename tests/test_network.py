@@ -21,7 +21,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "roberta": SMALL | {"pad_token_id": 1},
     "xlm-roberta": SMALL | {"pad_token_id": 1},
     "distilbert": {"vocab_size": 50, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
-    "modernbert": SMALL | {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
+    "modernbert": SMALL | {f"{name}_token_id": i for i, name in enumerate(("pad", "bos", "eos", "cls", "sep"))},
     "deberta-v2": SMALL | {"type_vocab_size": 0},
     "electra": SMALL | {"embedding_size": 16},
 }  # fmt: skip

@@ -110,7 +110,7 @@ def test_predictor_bad_input_is_named_with_its_position(predictor: Predictor, ba
 
 @pytest.mark.parametrize("one", ["Kenya declined.", CASES[0]])
 def test_predictor_many_refuses_a_single_text(predictor: Predictor, one: Example) -> None:
-    with pytest.raises(DataError, match="predict_many: got one .*; expected several"):
+    with pytest.raises(DataError, match=r"predict_many: got one .*; expected several"):
         list(predictor.predict_many(one))  # type: ignore[arg-type]
 
 

@@ -14,7 +14,8 @@ from stance.data.prepared import Prepared, examine, load_splits, prepare, rows_d
 from stance.errors import DataError
 from stance.settings import PrepareJob
 
-JOB = compose_settings("prepare", ["data.name=small", "data.path=rows.jsonl", "data.near_duplicate=1.0"], PrepareJob)
+OVERRIDES = ["data.name=small", "data.path=rows.jsonl", "data.near_duplicate=1.0", "data.split.by=group"]
+JOB = compose_settings("prepare", OVERRIDES, PrepareJob)
 
 
 @pytest.fixture
@@ -53,6 +54,14 @@ def test_prepared_anew_when_labels_change_or_it_is_forced(root: Path) -> None:
     assert not prepare(JOB.data, labels, root=root).reused
 
 
+def test_prepared_reads_further_files_and_notices_their_changes(root: Path) -> None:
+    write_jsonl(root / "more.jsonl", make_rows(12, seed=1))
+    first = run(root, also=["more.jsonl"])
+    assert sum(map(len, first.splits.parts().values())) == 72
+    write_jsonl(root / "more.jsonl", make_rows(13, seed=1))
+    assert not run(root, also=["more.jsonl"]).reused
+
+
 @pytest.mark.parametrize("name", ["train.parquet", "manifest.json"])
 def test_prepared_anew_when_a_file_of_it_is_gone(root: Path, name: str) -> None:
     (run(root).path / name).unlink()
@@ -63,7 +72,7 @@ def test_prepared_anew_when_a_file_of_it_is_gone(root: Path, name: str) -> None:
 def test_prepared_damage_is_said_when_it_is_loaded(root: Path, name: str) -> None:
     folder = run(root).path
     (folder / name).write_bytes(b"broken")
-    with pytest.raises(DataError, match="damaged.*force=true"):
+    with pytest.raises(DataError, match=r"damaged.*force=true"):
         load_splits(folder)
 
 
@@ -78,7 +87,7 @@ def test_prepared_failure_leaves_the_earlier_one(root: Path) -> None:
 
 def test_prepared_bad_rows_leave_nothing(root: Path) -> None:
     (root / "rows.jsonl").write_text("{broken")
-    with pytest.raises(DataError, match="rows.jsonl:1"):
+    with pytest.raises(DataError, match=r"rows.jsonl:1"):
         run(root)
     assert not (root / "data").exists()
 
@@ -102,7 +111,13 @@ def test_prepared_parquet_has_the_labels_as_a_class(root: Path, tmp_path: Path) 
 
 def test_prepared_examples_come_back_as_they_went(root: Path) -> None:
     rows = make_rows(60)
-    rows[0] |= {"id": "7", "group": "NA", "date": "2024-01-01", "condition": rows[0]["text"][:9], "genre": ["a", "\u00e9"]}  # type: ignore[dict-item]
+    rows[0] |= {
+        "id": "7",
+        "group": "NA",
+        "date": "2024-01-01",
+        "condition": rows[0]["text"][:9],
+        "genre": ["a", "\u00e9"],
+    }  # type: ignore[dict-item]
     rows[1] |= {"holder": "null", "target": "\U0001f600 na\u00efve"}
     write_jsonl(root / "rows.jsonl", rows)
     columns = replace(JOB.data.columns, date="date")
@@ -114,6 +129,11 @@ def test_prepared_examples_come_back_as_they_went(root: Path) -> None:
 
 def test_prepared_digest_covers_every_value() -> None:
     example = Example("a", "b", "c", "none", slices={"genre": ("x",)})
-    others = [replace(example, text="x"), replace(example, holder=None), replace(example, slices={}), replace(example, label="refuse")]
+    others = [
+        replace(example, text="x"),
+        replace(example, holder=None),
+        replace(example, slices={}),
+        replace(example, label="refuse"),
+    ]
     digests = {rows_digest(rows) for rows in ([example], [example, example], *([other] for other in others))}
     assert len(digests) == 6

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stance.core import Example, LabelSet
@@ -27,19 +27,18 @@ def land_once(splits: Splits, examples: list[Example]) -> bool:
     return Counter(e.text for part in splits.parts().values() for e in part) == Counter(e.text for e in examples)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows, st.integers(0, 99))
 def test_splits_groups_never_part_and_every_row_lands_once(pairs: list[tuple[str, int]], seed: int) -> None:
     examples = make(pairs)
-    if len({g for _, g in pairs}) < 12:
-        return
+    assume(len({g for _, g in pairs}) >= 12)
     splits = split_examples(examples, LABELS, SplitSettings(by="group", dev=0.2, test=0.2, seed=seed))
     assert land_once(splits, examples)
     groups = [{e.group for e in part} for part in splits.parts().values()]
     assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(LABELS.names), min_size=60, max_size=150), st.integers(0, 99))
 def test_splits_meet_the_shares_of_rows_and_labels(names: list[str], seed: int) -> None:
     examples = make([(name, i) for i, name in enumerate(names)])
@@ -81,6 +80,16 @@ def test_splits_by_file_follow_the_column() -> None:
     assert land_once(splits, examples)
 
 
+def test_splits_by_file_draw_dev_from_train_where_there_is_none() -> None:
+    examples = [
+        Example(f"Text {i}.", label="none", split="test" if i < 9 else "train", group=f"g{i // 2}") for i in range(49)
+    ]
+    splits = split_examples(examples, LABELS, BY_FILE)
+    assert land_once(splits, examples)
+    assert splits.test == examples[:9] and len(splits.dev) == pytest.approx(8, abs=2)
+    assert not {e.group for e in splits.dev} & {e.group for e in splits.train}
+
+
 def test_splits_join_chains_of_text_and_group() -> None:
     chain = [Example("a", group="1"), Example("b", group="1"), Example("B "), Example("c"), Example("d", group="2")]
     numbers = join_groups(chain, [(2, 3)])
@@ -91,14 +100,23 @@ def test_splits_join_chains_of_text_and_group() -> None:
     ("examples", "way", "problem"),
     [
         (make([("none", 0), ("none", 1), ("none", 1)]), BY_GROUP, "2 groups of rows; expected at least 3"),
-        (make([("none", i) for i in range(9)]), SplitSettings(by="group", dev=0.5, test=0.5, seed=0), "nothing to train"),
+        (
+            make([("none", i) for i in range(9)]),
+            SplitSettings(by="group", dev=0.5, test=0.5, seed=0),
+            "nothing to train",
+        ),
         (make([("none", 0)] * 3), BY_TIME, "3 rows have None for date; expected a value. Set data.columns.date"),
         ([Example("x", label="none", date="2024-01-01")] * 9, BY_TIME, "no rows for train, dev"),
-        ([Example("x", label="none", split="valid")], BY_FILE, "1 rows have 'valid' for split; expected train, dev, test"),
-        ([Example("x", label="none", split="train")], BY_FILE, "no rows for dev, test among 1 rows"),
+        (
+            [Example("x", label="none", split="valid")],
+            BY_FILE,
+            "1 rows have 'valid' for split; expected train, dev, test",
+        ),
+        ([Example(f"{i}", label="none", split="train") for i in range(9)], BY_FILE, "no rows for test among 9 rows"),
+        ([Example("x", label="none", split="dev")], BY_FILE, "no rows for train, test among 1 rows"),
         (make([("wrong", i) for i in range(9)]), BY_GROUP, "label 'wrong' is not one of"),
     ],
-)  # fmt: skip
+)
 def test_splits_that_cant_be_made_say_why(examples: list[Example], way: SplitSettings, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         split_examples(examples, LABELS, way)

@@ -59,7 +59,7 @@ def _score(options: argparse.Namespace) -> None:
         id=None, group=None, date=None, condition=None, split=None, slices=[],
     )  # fmt: skip
     predictor = load(options.model)
-    with tqdm(unit=" rows", disable=options.quiet, desc="scoring") as bar:
+    with tqdm(unit=" rows", disable=options.quiet or None, desc="scoring") as bar:
         total = score_file(predictor, Path(options.input), Path(options.output), columns, bar.update)
     sys.stderr.write(f"{total:,} rows written to {options.output}\n")
 

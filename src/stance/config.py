@@ -16,17 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
-from stance.settings import EvaluateJob, PackageJob, PrepareJob, PretrainJob, RebuildJob, TrainJob, problems
+from stance.settings import EvaluateJob, PackageJob, PrepareJob, RebuildJob, TrainJob, problems
 
 Job = TypeVar("Job")
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
     "train": TrainJob,
     "evaluate": EvaluateJob,
     "package": PackageJob,
-    "pretrain": PretrainJob,
     "rebuild": RebuildJob,
 }
 
@@ -63,11 +63,25 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
     """
     register_settings()
     try:
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = compose(name, overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_sentence(error)) from error
-    return load_settings(config, job)
+        return load_settings(_composed(name, overrides), job)
+    except HYDRA_ERRORS as error:
+        each = [found for override in overrides if (found := _fault(name, override))]
+        raise ConfigError(summarise(each or [_sentence(error)])) from error
+
+
+def _composed(name: str, overrides: list[str]) -> DictConfig:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        composed: DictConfig = compose(name, overrides)
+    return composed
+
+
+def _fault(name: str, override: str) -> str | None:
+    """Say what is wrong with one override by itself, if anything."""
+    try:
+        _composed(name, [override])
+    except HYDRA_ERRORS as error:
+        return _sentence(error)
+    return None
 
 
 def run(name: str, task: Callable[[Any], object]) -> None:
@@ -80,7 +94,14 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         sys.stdout.write(describe(name))
         return
     register_settings()
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+    words = sys.argv[1:]
+    try:
+        if not any(word.startswith("-") for word in words):  # a multirun's lists are Hydra's to take apart
+            compose_settings(name, words, JOBS[name])
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
     failures: list[str] = []
 
     def job(config: DictConfig) -> None:
@@ -93,7 +114,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(job)
     try:
         main()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException) as error:  # of a multirun
         failures.append(str(error))
         sys.stderr.write(f"error: {_sentence(error)}\n")
     except KeyboardInterrupt:

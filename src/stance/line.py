@@ -17,7 +17,7 @@ from stance.errors import ConfigError
 from stance.evaluation.report import FIRST, Report, evaluate
 from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, read_manifest, save_bundle
 from stance.inference.predictor import load_predictor
-from stance.packaging.package import Parity, add_onnx
+from stance.packaging.package import Parity, add_onnx, ship
 from stance.settings import DataSettings, EvaluateJob, PackageJob, PrepareJob, TrainJob
 from stance.tracking import Tracker, download_model, source_tags, start_run
 from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
@@ -135,6 +135,8 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
         )
     data = resolve_data(job.data, root)
     parity = add_onnx(path, prepare(data, job.labels, root=root).splits.dev, job.package)
+    if job.ship:
+        ship(path, root / job.ship)
     with start_run(job.tracking, root, f"package {path.name}") as tracker:
         tracker.tags({"stage": "package"})
         tracker.metrics(_parity_metrics(parity))

@@ -90,14 +90,6 @@ def save_network(network: StanceNetwork, folder: Path) -> None:
         raise OSError(0, str(error), str(folder / "model.safetensors")) from error
 
 
-def save_encoder(network: StanceNetwork, tokenizer_of: str, folder: Path) -> None:
-    """Write the encoder without the head, with its tokenizer: a folder that model.encoder can name."""
-    from transformers import AutoTokenizer
-
-    network.encoder.save_pretrained(folder)  # type: ignore[operator]
-    AutoTokenizer.from_pretrained(tokenizer_of, trust_remote_code=False).save_pretrained(folder)
-
-
 def load_network(folder: Path, n_labels: int, pooling: str) -> StanceNetwork:
     """Read what save_network wrote, in evaluation mode, on the CPU.
 

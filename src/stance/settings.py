@@ -179,19 +179,7 @@ class PackageJob:
     tracking: TrackingSettings
     bundle: str | None
     alias: str
-
-
-@dataclass(kw_only=True)
-class PretrainJob:
-    """All settings of scripts/pretrain.py."""
-
-    model: ModelSettings
-    train: TrainSettings
-    tracking: TrackingSettings
-    sets: dict[str, str | None]
-    output: str
-    seed: int = _between(0, 2**31)
-    device: str = _one_of("auto", "cpu", "cuda")
+    ship: str | None
 
 
 @dataclass(kw_only=True)

@@ -111,14 +111,14 @@ def shingles(text: str, size: int = 3) -> set[str]:
 
 def contradictions(examples: Sequence[Example]) -> list[str]:
     """Name the questions that are answered with two labels."""
-    answers: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    answers: dict[tuple[str, str, str], list[Example]] = defaultdict(list)
     for example in examples:
-        answers[_question(example)].add(example.label or "")
+        answers[_question(example)].append(example)
     return [
-        f"two labels ({', '.join(sorted(found))}) for the same question: {text[:80]!r}, "
-        f"holder {holder or 'none'!r}, target {target or 'none'!r}. Keep one"
-        for (text, holder, target), found in answers.items()
-        if len(found) > 1
+        f"two labels ({', '.join(sorted({e.label or '' for e in found}))}) for the same question: "
+        f"{found[0].text[:80]!r}, holder {found[0].holder!r}, target {found[0].target!r}. Keep one"
+        for found in answers.values()
+        if len({e.label for e in found}) > 1
     ]
 
 

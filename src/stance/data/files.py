@@ -8,6 +8,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ def to_example(
             labels.index(label)
         except DataError as error:
             problems.append(str(error))
+    if values["date"] and not _is_date(values["date"]):
+        problems.append(f"date {values['date']!r} is not a date; expected YYYY-MM-DD, such as 2024-01-05")
     slices = {name: _slice_values(row.get(name)) for name in columns.slices if name in row}
     text = text if isinstance(text, str) else ""
     if values["condition"] and values["condition"] not in text:
@@ -114,7 +117,8 @@ def to_example(
 def _missing(row: Row, columns: ColumnSettings, labels: LabelSet | None) -> list[str]:
     needed = {"text": columns.text} | ({"label": columns.label} if labels else {})
     return [
-        f"no column '{column}'; the row has {', '.join(map(str, row)) or 'none'}. Set data.columns.{field}"
+        f"no column '{column}'; the row has {', '.join(map(str, row)) or 'none'}. "
+        + (f"Set data.columns.{field}" if labels else f"Name it with --{field}-column")
         for field, column in needed.items()
         if column not in row
     ]
@@ -128,6 +132,13 @@ def _optional(value: object, column: str | None) -> tuple[str | None, str | None
         value = str(value)
     problem = text_problem(value, f"column '{column}'")
     return (None, problem) if problem else (str(value).strip(), None)
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _slice_values(value: object) -> tuple[str, ...]:
@@ -161,6 +172,10 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
 def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
     reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
     try:
+        header = reader.fieldnames or []
+        twice = {str(name) for name in header if header.count(name) > 1}
+        if twice:
+            raise DataError(f"{path}:1: the column '{min(twice)}' is there twice; expected different names")
         for row in reader:
             where = f"{path}:{reader.line_num}"
             if None in row or None in row.values():

@@ -40,7 +40,10 @@ def score_file(
         raise DataError(f"{source}: is a folder; expected one file")
     find_files(source)
     total = 0
-    with whole_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+    with (
+        whole_file(target) as draft,
+        draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
         write = _csv_writer(stream, target) if target.suffix != ".jsonl" else _json_writer(stream)
         for window in _windows(source, columns):
             answers = predictor.predict_many([example for _, example in window])
@@ -56,17 +59,20 @@ def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, 
     window: list[tuple[Row, Example]] = []
     faults: list[str] = []
     seen = False
-    for where, row in read_rows(source):
-        seen = True
-        example, problems = to_example(row, columns, None, {})
-        faults += [f"{where}: {problem}" for problem in problems]
-        if len(faults) >= MOST_FAULTS:
-            break
-        window.append((row, example))
-        if len(window) == WINDOW:
-            if not faults:
-                yield window
-            window = []
+    try:
+        for where, row in read_rows(source):
+            seen = True
+            example, problems = to_example(row, columns, None, {})
+            faults += [f"{where}: {problem}" for problem in problems]
+            if len(faults) >= MOST_FAULTS:
+                break
+            window.append((row, example))
+            if len(window) == WINDOW:
+                if not faults:
+                    yield window
+                window = []
+    except DataError as error:
+        faults.append(str(error))
     if faults:
         raise DataError(summarise(faults, MOST_FAULTS))
     if not seen:
@@ -80,7 +86,7 @@ def _joined(row: Row, answer: Prediction, source: Path) -> Row:
     added |= {f"p_{label}": round(p, 6) for label, p in answer.probabilities.items()}
     added |= {"abstained": answer.abstained, "tokens_cut": answer.tokens_cut}
     kept = {("gold_label" if name == "label" else name): value for name, value in row.items()}
-    lost = set(kept) & set(added)
+    lost = set(kept) & set(added) | ({"gold_label"} if {"label", "gold_label"} <= set(row) else set())
     if lost:
         raise DataError(f"{source}: its column '{min(lost)}' is one that score adds. Rename it first")
     return kept | added

@@ -1,5 +1,6 @@
 """The package stage: ONNX files into the bundle, once they are shown to answer as the trained weights do."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,25 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
         failed = [WEIGHTS[b] for b in tried if b == "onnx-int8" and not passes(measured[b], settings)]
         save_bundle(path, manifest, lambda draft: copy_files(candidate, draft, failed))
     return measured
+
+
+def ship(path: Path, target: Path) -> Path:
+    """Write the part of a bundle that predicting needs to `target`: manifest, tokenizer and one ONNX file.
+
+    Raises:
+        ModelError: The bundle has no ONNX weights.
+    """
+    manifest = read_manifest(path)
+    weights = next((WEIGHTS[b] for b in ("onnx-int8", "onnx") if WEIGHTS[b] in manifest.files), None)
+    if weights is None:
+        raise ModelError(f"{path}: has no ONNX weights to ship. Run: python scripts/package.py bundle={path}")
+    card = target / "README.md"
+
+    def write(draft: Path) -> None:
+        for file in [path / weights, path / "tokenizer.json", *([card] if card.exists() else [])]:
+            shutil.copy2(file, draft / file.name)
+
+    return save_bundle(target, manifest, write)
 
 
 def passes(parity: Parity, settings: PackageSettings) -> bool:

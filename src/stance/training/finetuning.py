@@ -79,7 +79,6 @@ def fine_tune(
     if settings.freeze_embeddings:
         network.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
-    mask = task_mask(labels).to(device)
     peaks = [group["lr"] for group in optimizer.param_groups]
     steps_an_epoch = math.ceil(len(splits.train) / settings.batch_size)
     total = steps_an_epoch * settings.epochs
@@ -96,8 +95,7 @@ def fine_tune(
             network.train()
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
                 logits = network(*_tensors(batch, device))
-            gold = gold.to(device)
-            loss = loss_of(logits.float() + mask[gold], gold)
+            loss = loss_of(logits.float(), gold.to(device))
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
@@ -161,17 +159,6 @@ class FocalLoss(nn.Module):
         return -((1 - log_p.exp()) ** 2 * log_p).mean()
 
 
-def task_mask(labels: LabelSet) -> Tensor:
-    """Keep tasks apart that are learned together: labels are named TASK/LABEL.
-
-    Returns:
-        Shape (n_labels, n_labels): to be added to the logits of a row whose gold label is the
-        line's; 0 for labels of the same task, -10,000 for the others. All 0 for a single task.
-    """
-    tasks = [name.rpartition("/")[0] for name in labels.names]
-    return torch.tensor([[0.0 if one == other else -1e4 for other in tasks] for one in tasks])
-
-
 def use_bf16(precision: str, device: str) -> bool:
     """Tell whether to compute in bfloat16: as asked, or with auto where the hardware has it."""
     if precision != "auto":
@@ -209,7 +196,7 @@ def dev_scores(
 ) -> dict[str, float]:
     """Return dev/macro_f1, dev/accuracy and dev/loss."""
     gold = labels.indices(examples)
-    logits = dev_logits(network, examples, tokenizer, device) + task_mask(labels)[gold]
+    logits = dev_logits(network, examples, tokenizer, device)
     confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
     return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}
