@@ -89,11 +89,13 @@ def _sentences(corpus: Path) -> Iterator[str]:
 
 
 def _runs(speech: str) -> Iterator[str]:
-    """Yield every run of one to LONGEST sentences."""
-    parts = _END.split(" ".join(speech.split()))
-    for start in range(len(parts)):
-        for size in range(1, LONGEST + 1):
-            yield " ".join(parts[start : start + size])
+    """Yield every run of one to LONGEST sentences, line breaks taken as space and as ends of sentences."""
+    as_space = _END.split(" ".join(speech.split()))
+    as_ends = [part for line in speech.splitlines() for part in _END.split(" ".join(line.split()))]
+    for parts in (as_space, as_ends):
+        for start in range(len(parts)):
+            for size in range(1, LONGEST + 1):
+                yield " ".join(parts[start : start + size])
 
 
 def _with_text(row: dict[str, Any], text: str) -> dict[str, Any]:
