@@ -19,6 +19,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield draft
         draft.chmod(0o666 & ~_umask())
         draft.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk doesn't name the file
+        raise
     finally:
         draft.unlink(missing_ok=True)
 
@@ -32,6 +35,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield draft
         draft.chmod(0o777 & ~_umask())
         _replace_folder(draft, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -4,28 +4,27 @@ from collections.abc import Callable
 
 from stance.core import Example
 
-
-def _fields(holder: str | None, target: str | None) -> str:
-    return f"{holder or 'anyone'}: {target or 'taking part'}"
+Pair = tuple[str, str]
 
 
-def _question(holder: str | None, target: str | None) -> str:
-    return f"What does {holder or 'the speaker'} say about {target or 'taking part'}?"
+def _fields(example: Example) -> Pair:
+    return example.text, f"{example.holder or 'anyone'}: {example.target or 'taking part'}"
 
 
-INPUT_FORMS: dict[str, Callable[[str | None, str | None], str]] = {
-    "fields": _fields,
-    "question": _question,
-}
-"""Ways to word the second segment, by the name that configs/model and the bundle use."""
+def _question(example: Example) -> Pair:
+    return example.text, f"What does {example.holder or 'the speaker'} say about {example.target or 'taking part'}?"
 
 
-def render(example: Example, input_form: str) -> tuple[str, str]:
+INPUT_FORMS: dict[str, Callable[[Example], Pair]] = {"fields": _fields, "question": _question}
+"""Ways to word an example, by the name that configs/model and the bundle use."""
+
+
+def render(example: Example, input_form: str) -> Pair:
     """Return (the sentence, the question about it), white space folded.
 
     Args:
         example: Its label is not looked at.
         input_form: A name in INPUT_FORMS.
     """
-    question = INPUT_FORMS[input_form](example.holder, example.target)
-    return " ".join(example.text.split()), " ".join(question.split())
+    sentence, question = INPUT_FORMS[input_form](example)
+    return " ".join(sentence.split()), " ".join(question.split())
