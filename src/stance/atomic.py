@@ -20,7 +20,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.chmod(0o666 & ~_umask())
         draft.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk doesn't name the file
+        _name_file(error, path)
         raise
     finally:
         draft.unlink(missing_ok=True)
@@ -36,7 +36,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         draft.chmod(0o777 & ~_umask())
         _replace_folder(draft, path)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        _name_file(error, path)
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -56,6 +56,12 @@ def _replace_folder(draft: Path, path: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _name_file(error: OSError, path: Path) -> None:
+    """Note the file in an error that names none, as that of a full disk."""
+    if error.errno is not None and error.filename is None:
+        error.filename = str(path)
 
 
 def _umask() -> int:
