@@ -62,11 +62,13 @@ def variety(rows: Rows, other: Path | None) -> None:
 def agreement(path: Path) -> None:
     """Compare the first and the second, blind reading."""
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
-    first, second = [row["first"] for row in rows], [row["second"] for row in rows]
-    same = sum(a == b for a, b in zip(first, second, strict=True))
-    show("rows read twice", len(rows))
-    show("same label", f"{same / len(rows):.1%}")
-    show("Cohen's kappa", f"{cohen_kappa_score(first, second):.3f}")
+    real = [row for row in rows if row["id"].startswith("ungd/")]
+    written = [row for row in rows if not row["id"].startswith("ungd/")]
+    for name, part in (("written rows", written), ("UN rows", real)):
+        first, second = [row["first"] for row in part], [row["second"] for row in part]
+        same = sum(a == b for a, b in zip(first, second, strict=True)) / len(part)
+        kappa = cohen_kappa_score(first, second)
+        show(f"{name} read twice", f"{len(part):,}; same label {same:.1%}, Cohen's kappa {kappa:.3f}")
     show("changed or dropped after that", sum(row["decided"] != row["first"] for row in rows))
 
 

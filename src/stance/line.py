@@ -4,22 +4,26 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from stance.atomic import whole_folder
-from stance.core import Example, LabelSet
+from stance.core import Classifier, Example, LabelSet
+from stance.data.augment import swap_states
 from stance.data.files import read_examples
 from stance.data.prepared import Prepared, prepare, rows_digest
 from stance.data.splits import Splits
 from stance.errors import ConfigError
-from stance.evaluation.report import FIRST, Report, evaluate
+from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
 from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, read_manifest, save_bundle
-from stance.inference.predictor import load_predictor
+from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, ship
+from stance.runlog import log_inputs, log_report, log_results, parity_metrics
 from stance.settings import DataSettings, EvaluateJob, PackageJob, PrepareJob, TrainJob
-from stance.tracking import Tracker, download_model, source_tags, start_run
+from stance.tracking import Tracker, download_model, start_run
 from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
 
 Say = Callable[[str], object]
@@ -81,14 +85,14 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
         say(f"training on {len(prepared.splits.train):,} rows ({device})")
         started = time.perf_counter()
         if run_id is None:
-            _log_inputs(tracker, job, prepared, root)
+            log_inputs(tracker, job, prepared, root)
         tuned = _fine_tune(job, prepared.splits, tracker, checkpoint, key, device, on_log)
         seconds = time.perf_counter() - started
         say("packaging and evaluating")
         _save(bundle, job, prepared, tuned, device)
         parity = add_onnx(bundle, prepared.splits.dev, job.package)
         report = _evaluate(bundle, prepared.splits, job)
-        _log_results(tracker, report, tuned, parity, seconds)
+        log_results(tracker, report, tuned, parity, seconds)
         if tracker.run_id:
             from stance.packaging.pyfunc import log_bundle
 
@@ -100,6 +104,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
 def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
     """Evaluate a bundle on a part of a data set, write report and figures, and log them."""
     from stance.evaluation.plots import figures
+    from stance.training.baselines import Blind
 
     source = locate_bundle(job.bundle, root, job)
     predictor = load_predictor(source, backend=job.backend)
@@ -110,7 +115,8 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
             "Set labels= to its label set"
         )
     examples = _part(job, labels, root)
-    report = evaluate(predictor, examples, resamples=job.bootstrap)
+    blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}
+    report = measure(predictor, examples, blind, job.bootstrap)
     output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
     drawn = figures(report)
     with whole_folder(output) as draft:
@@ -121,7 +127,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
     with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:
         tracker.settings({"bundle": str(source), "data": asdict(job.data), "backend": job.backend, "part": job.part})
         tracker.tags({"stage": "evaluate", "data.digest": rows_digest(examples)})
-        _log_report(tracker, report)
+        log_report(tracker, report)
     return report, output
 
 
@@ -139,7 +145,7 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
         ship(path, root / job.ship)
     with start_run(job.tracking, root, f"package {path.name}") as tracker:
         tracker.tags({"stage": "package"})
-        tracker.metrics(_parity_metrics(parity))
+        tracker.metrics(parity_metrics(parity))
         uri = None
         if tracker.run_id:
             from stance.packaging.pyfunc import log_bundle
@@ -224,60 +230,31 @@ def _evaluate(bundle: Path, splits: Splits, job: TrainJob) -> Report:
     from stance.training.baselines import baselines
 
     predictor = load_predictor(bundle)
-    report = evaluate(predictor, splits.test, resamples=job.train.bootstrap)
-    others = {
-        name: {key: evaluate(other, splits.test, resamples=job.train.bootstrap).scores[key] for key in FIRST}
-        for name, other in baselines(splits.train, predictor).items()
-    }
+    report = measure(predictor, splits.test, baselines(splits.train, predictor), job.train.bootstrap)
     scores = {name: [round(v, 4) for v in (s.value, s.low, s.high)] for name, s in report.scores.items()}
     manifest = replace(read_manifest(bundle), scores=scores)
     save_bundle(bundle, manifest, lambda draft: copy_files(bundle, draft))
-    return replace(report, baselines=others)
+    return report
 
 
-def _log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) -> None:
-    tracker.settings(job)
-    tracker.tags({"stage": "train", "bundle": job.bundle, "data.digest": prepared.digest, **source_tags(root)})
-    tracker.tags({"labels.digest": LabelSet(tuple(job.labels.names)).digest})
-    tracker.text(prepared.report, "data/report.txt")
-    for part, examples in prepared.splits.parts().items():
-        rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
-        tracker.dataset(job.data.name, part, rows_digest(examples), str(job.data.path), rows)
-
-
-def _log_results(
-    tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity], seconds: float
-) -> None:
-    from stance.evaluation.plots import learning_curve
-
-    _log_report(tracker, report)
-    tracker.figure(learning_curve(tuned.history), "learning_curve")
-    tracker.metrics({"train/seconds": seconds, **_parity_metrics(parity)})
-
-
-def _log_report(tracker: Tracker, report: Report) -> None:
-    from stance.evaluation.plots import figures
-
-    values: dict[str, float] = {}
-    for name, score in report.scores.items():
-        group = "test" if "/" not in name else "test_labels"
-        values |= {f"{group}/{name.replace('/', ' ')}": score.value}
-        if name in FIRST:
-            values |= {f"test/{name} low": score.low, f"test/{name} high": score.high}
-    for name, scores in report.baselines.items():
-        values[f"baselines/macro_f1 {name.replace('+', ' ')}"] = scores["macro_f1"].value
-    tracker.metrics(values)
-    for name, figure in figures(report).items():
-        tracker.figure(figure, name)
-    tracker.text(report.to_markdown(), "report.md")
-    tracker.text(report.to_json(), "report.json")
-    tracker.table(report.mistakes(), "mistakes")
-    slices = [{"slice": n, "rows": rows, **asdict(score)} for n, (rows, score) in report.slices.items()]
-    tracker.table(slices, "slices")
-
-
-def _parity_metrics(parity: Mapping[str, Parity]) -> dict[str, float]:
-    return {f"package/{backend} {name}": value for backend, p in parity.items() for name, value in asdict(p).items()}
+def measure(
+    predictor: Predictor, examples: Sequence[Example], others: Mapping[str, Classifier], resamples: int
+) -> Report:
+    """Evaluate a predictor beside its baselines, and how it bears other states in the place of those named."""
+    report = evaluate(predictor, examples, resamples=resamples)
+    baselines = {}
+    for name, other in others.items():
+        scores = evaluate(other, examples, resamples=resamples).scores
+        baselines[name] = {key: scores[key] for key in FIRST if key in scores}
+    rng = np.random.default_rng(0)
+    swapped = [swap_states(example, rng) for example in examples]
+    changed = [i for i, (one, other) in enumerate(zip(examples, swapped, strict=True)) if one is not other]
+    if changed:
+        before = report.probabilities[changed].argmax(axis=1)
+        after = predictor.predict_proba([swapped[i] for i in changed]).argmax(axis=1)
+        share = share_with_interval([examples[i] for i in changed], before == after, resamples)
+        report = replace(report, scores={**report.scores, "swap_unchanged": share})
+    return replace(report, baselines=baselines)
 
 
 def _part(job: EvaluateJob, labels: LabelSet, root: Path) -> list[Example]:

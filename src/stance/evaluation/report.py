@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from stance.core import Array, Classifier, Example, LabelSet
 from stance.errors import DataError
@@ -15,9 +16,11 @@ from stance.evaluation.metrics import (
     confusion_matrix,
     group_weights,
     score_table,
+    with_interval,
 )
 
-FIRST = ("macro_f1", "accuracy")
+FIRST = ("macro_f1", "accuracy", "accuracy_decided")
+"""The scores that are shown first, and of the baselines alone; the last only where it can be had."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Report:
         examples: The rows that were scored, n_rows.
         gold: Positions of the right labels, shape (n_rows,).
         probabilities: Shape (n_rows, n_labels).
-        scores: accuracy, macro_f1, f1/LABEL, precision/LABEL, recall/LABEL, brier, log_loss, ece.
+        scores: accuracy, macro_f1, f1/LABEL, precision/LABEL, recall/LABEL, brier, log_loss, ece; and
+            accuracy_decided, on the rows whose text has two labels, so that holder or target decides;
+            and swap_unchanged, the share of predictions that stay when other states are put in.
         slices: "column=value" -> (rows, accuracy); one row can be in several slices.
         baselines: Name -> macro_f1 and accuracy of what the classifier has to beat.
     """
@@ -118,6 +123,9 @@ def make_report(
     scores = score_table(gold, probabilities, labels.names, weights)
     right = (probabilities.argmax(axis=1) == gold).astype(np.float64)
     slices = _slices(examples, right, resamples)
+    decided = decided_by_question(examples)
+    if decided:
+        scores["accuracy_decided"] = share_with_interval([examples[i] for i in decided], right[decided], resamples)
     return Report(labels.names, tuple(examples), gold, probabilities, scores, slices)
 
 
@@ -127,11 +135,19 @@ def group_numbers(examples: Sequence[Example]) -> list[int]:
     return [seen.setdefault(e.group or e.text, len(seen)) for e in examples]
 
 
+def decided_by_question(examples: Sequence[Example]) -> list[int]:
+    """Return the positions of rows whose text occurs with two labels: only holder or target tell them apart."""
+    answers: dict[str, set[str | None]] = defaultdict(set)
+    for example in examples:
+        answers[example.text].add(example.label)
+    return [i for i, example in enumerate(examples) if len(answers[example.text]) > 1]
+
+
 def summary_table(report: Report) -> str:
-    """Return macro-F1 and accuracy of the model and of each baseline as a Markdown table."""
-    rows = [("model", *(str(report.scores[n]) for n in FIRST))]
-    rows += [(name, *(str(scores[n]) for n in FIRST)) for name, scores in report.baselines.items()]
-    return _table(["", "macro-F1 [95 % interval]", "accuracy [95 % interval]"], rows)
+    """Return the first scores of the model and of each baseline as a Markdown table."""
+    named = {"model": report.scores} | dict(report.baselines)
+    rows = [(name, *(str(scores.get(key, "")) for key in FIRST)) for name, scores in named.items()]
+    return _table(["", "macro-F1 [95 % interval]", "accuracy", "accuracy where holder or target decides"], rows)
 
 
 def _label_table(report: Report) -> str:
@@ -150,14 +166,17 @@ def _slices(examples: Sequence[Example], right: Array, resamples: int) -> dict[s
         for name, values in example.slices.items():
             for value in values:
                 members[f"{name}={value}"].append(index)
-    table = {}
-    for name in sorted(members):
-        rows = members[name]
-        weights = group_weights(group_numbers([examples[i] for i in rows]), resamples)
-        means = weights @ right[rows] / np.maximum(weights.sum(axis=1), 1)
-        low, high = np.quantile(means, [0.025, 0.975])
-        table[name] = (len(rows), Score(float(right[rows].mean()), float(low), float(high)))
-    return table
+    return {
+        name: (len(rows), share_with_interval([examples[i] for i in rows], right[rows], resamples))
+        for name, rows in sorted(members.items())
+    }
+
+
+def share_with_interval(examples: Sequence[Example], right: npt.ArrayLike, resamples: int) -> Score:
+    """Return the share of rows that are `right`, shape (n_examples,), with its interval over groups."""
+    right = np.asarray(right, dtype=np.float64)
+    weights = group_weights(group_numbers(examples), resamples)
+    return with_interval(float(right.mean()), weights @ right / np.maximum(weights.sum(axis=1), 1))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

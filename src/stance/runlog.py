@@ -1,0 +1,59 @@
+"""What of a job goes into its MLflow run: inputs, scores, figures, tables."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from stance.core import LabelSet
+from stance.data.prepared import Prepared, rows_digest
+from stance.evaluation.plots import figures, learning_curve
+from stance.evaluation.report import FIRST, Report
+from stance.packaging.package import Parity
+from stance.settings import TrainJob
+from stance.tracking import Tracker, source_tags
+from stance.training.finetuning import FineTuned
+
+
+def log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) -> None:
+    """Log the settings, the commit and the data of a training."""
+    tracker.settings(job)
+    tracker.tags({"stage": "train", "bundle": job.bundle, "data.digest": prepared.digest, **source_tags(root)})
+    tracker.tags({"labels.digest": LabelSet(tuple(job.labels.names)).digest})
+    tracker.text(prepared.report, "data/report.txt")
+    for part, examples in prepared.splits.parts().items():
+        rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
+        tracker.dataset(job.data.name, part, rows_digest(examples), str(job.data.path), rows)
+
+
+def log_results(
+    tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity], seconds: float
+) -> None:
+    """Log what a training gave."""
+    log_report(tracker, report)
+    tracker.figure(learning_curve(tuned.history), "learning_curve")
+    tracker.metrics({"train/seconds": seconds, **parity_metrics(parity)})
+
+
+def log_report(tracker: Tracker, report: Report) -> None:
+    """Log scores, baselines, figures, mistakes and slices."""
+    values: dict[str, float] = {}
+    for name, score in report.scores.items():
+        group = "test" if "/" not in name else "test_labels"
+        values |= {f"{group}/{name.replace('/', ' ')}": score.value}
+        if name in FIRST:
+            values |= {f"test/{name} low": score.low, f"test/{name} high": score.high}
+    for name, scores in report.baselines.items():
+        values[f"baselines/macro_f1 {name.replace('+', ' ')}"] = scores["macro_f1"].value
+    tracker.metrics(values)
+    for name, figure in figures(report).items():
+        tracker.figure(figure, name)
+    tracker.text(report.to_markdown(), "report.md")
+    tracker.text(report.to_json(), "report.json")
+    tracker.table(report.mistakes(), "mistakes")
+    slices = [{"slice": n, "rows": rows, **asdict(score)} for n, (rows, score) in report.slices.items()]
+    tracker.table(slices, "slices")
+
+
+def parity_metrics(parity: Mapping[str, Parity]) -> dict[str, float]:
+    """Name the comparison of exported weights as metrics."""
+    return {f"package/{backend} {name}": value for backend, p in parity.items() for name, value in asdict(p).items()}
