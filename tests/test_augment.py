@@ -129,20 +129,20 @@ def test_augment_swap_draws_only_states_that_have_the_form() -> None:
 def test_augment_drops_only_where_the_answer_does_not_depend_on_it() -> None:
     free = [Example("Yes.", "t", "h", "accept"), Example("Yes.", "u", "i", "accept")]
     bound = [Example("Both.", "t", "h", "accept"), Example("Both.", "t", "i", "refuse")]
-    settings = AugmentSettings(swap_states=0, drop_holder=1, drop_target=1)
+    settings = AugmentSettings(swap_states=0, drop_holder=1, drop_target=1, always_ask=[])
     assert augment([*free, *bound], settings, np.random.default_rng(0)) == [Example("Yes.", label="accept")] * 2 + bound
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_augment_changes_the_share_that_is_asked_for(share: float) -> None:
     rows = [Example(f"Row {i}.", "t", "h", "none") for i in range(2000)]
-    got = augment(rows, AugmentSettings(swap_states=0, drop_holder=share, drop_target=0), np.random.default_rng(1))
+    got = augment(rows, AugmentSettings(swap_states=0, drop_holder=share, drop_target=0), np.random.default_rng(1), always_ask=[])
     assert sum(e.holder is None for e in got) / len(rows) == pytest.approx(share, abs=0.04)
     assert [(e.text, e.target, e.label) for e in got] == [(e.text, e.target, e.label) for e in rows]
 
 
 def test_augment_is_the_same_for_a_seed() -> None:
     rows = [Example(f"Kenya and Peru talk {i}.", "Chile", "Ghana", "none") for i in range(20)]
-    settings = AugmentSettings(swap_states=0.5, drop_holder=0.5, drop_target=0.5)
+    settings = AugmentSettings(swap_states=0.5, drop_holder=0.5, drop_target=0.5, always_ask=[])
     runs = [augment(rows, settings, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]

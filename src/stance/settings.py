@@ -81,6 +81,7 @@ class AugmentSettings:
     swap_states: float = _between(0, 1)
     drop_holder: float = _between(0, 1)
     drop_target: float = _between(0, 1)
+    always_ask: list[str]
 
 
 @dataclass(kw_only=True)

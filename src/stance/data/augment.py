@@ -15,14 +15,15 @@ from stance.settings import AugmentSettings
 
 FORMS = ("name", "adjective", "people", "capital")
 _AN_BEFORE = re.compile(r"[AEIO]|Uzb")
+_PLACES = "(?:Ocean|Sea|Canal|Gulf|River|Basin|Peninsula)"
 _SENTENCE_START = re.compile(r"""(?:^|[.!?]["”’]?\s+)["“‘]?$""")
 
 
 def augment(examples: Sequence[Example], settings: AugmentSettings, rng: np.random.Generator) -> list[Example]:
     """Return as many examples, some of them changed, in the same order.
 
-    A holder (target) is left out only where every row of the same text has the same label,
-    so that the answer doesn't depend on what is left out.
+    A holder (target) is left out only where every row of the same text has the same label, and
+    that label is not one of `settings.always_ask`, which may hold for just this holder and target.
     """
     answers: dict[str, set[str | None]] = defaultdict(set)
     for example in examples:
@@ -30,7 +31,7 @@ def augment(examples: Sequence[Example], settings: AugmentSettings, rng: np.rand
     draws = rng.random((len(examples), 3))
     changed = []
     for example, (swap, holder, target) in zip(examples, draws, strict=True):
-        if len(answers[example.text]) == 1:
+        if len(answers[example.text]) == 1 and example.label not in settings.always_ask:
             example = replace(example, holder=None) if holder < settings.drop_holder else example
             example = replace(example, target=None) if target < settings.drop_target else example
         changed.append(swap_states(example, rng) if swap < settings.swap_states else example)
@@ -64,7 +65,8 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
     def put(match: re.Match[str]) -> str:
         state, form = _find(match)
         starts = match.string == example.text and _SENTENCE_START.search(match.string[: match.start()])
-        return _worded(match["before"] or "", table[chosen[state]][form], form, bool(starts))
+        own = form == 0 and (table[state][0].startswith("the ") or not match["before"])
+        return _worded(match["before"] or "", table[chosen[state]][form], own, bool(starts))
 
     values = {name: pattern.sub(put, value) for name in fields if (value := getattr(example, name))}
     if example.condition and (copied := re.search(re.escape(values["condition"]), values["text"], re.IGNORECASE)):
@@ -72,13 +74,14 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
     return replace(example, **values)  # type: ignore[arg-type]
 
 
-def _worded(before: str, word: str, form: int, starts: bool) -> str:
-    """The new word with the article that was before it and the capital letter of a sentence that it starts."""
+def _worded(before: str, word: str, own: bool, starts: bool) -> str:
+    """The new word, with its `own` article or with that which was `before` it, capital where a sentence starts."""
+    if own and before.lower() not in ("a ", "an "):
+        return word[0].upper() + word[1:] if starts else word
+    word = word.removeprefix("the ")
     if before.lower() in ("a ", "an "):
         article = "an " if _AN_BEFORE.match(word) else "a "
-        return (article.capitalize() if before[0].isupper() else article) + word
-    if FORMS[form] == "name":  # a name brings its own article
-        return word[0].upper() + word[1:] if starts else word
+        before = article.capitalize() if before[0].isupper() else article
     return before + word
 
 
@@ -98,5 +101,5 @@ def _states() -> tuple[list[tuple[str, ...]], dict[str, tuple[int, int]], re.Pat
         if word
     }
     longest = sorted(map(re.escape, words), key=len, reverse=True)
-    pattern = rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?(?<!Northern )(?<![\w-])(?P<word>{'|'.join(longest)})(?![\w-])"
+    pattern = rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?(?<!Northern )(?<![\w-])(?P<word>{'|'.join(longest)})(?![\w-])(?! {_PLACES}\b)"
     return table, words, re.compile(pattern)
