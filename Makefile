@@ -1,5 +1,7 @@
 # The commands that a person would type. Each sets up .venv from constraints.txt first, if need be.
 PYTHON ?= python3
+# Where torch comes from, if not from the default index: TORCH_INDEX="--index-url ADDRESS"
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH_INDEX) torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[train,dev]"
 	touch $@
 
@@ -27,6 +29,7 @@ lint: $(VENV)/.installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 ui: $(VENV)/.installed  ## the MLflow UI on what training logged, http://127.0.0.1:5000
+	mkdir -p mlruns
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PATH="$(CURDIR)/$(BIN):$$PATH" \
 	  $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.metrics import cohen_kappa_score
 
-from stance.config import ROOT
+from stance.paths import ROOT
 
 Rows = list[dict[str, Any]]
 

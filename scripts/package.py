@@ -2,7 +2,8 @@
 
 import sys
 
-from stance.config import ROOT, run
+from stance.config import run
+from stance.paths import ROOT
 from stance.settings import PackageJob
 
 

@@ -2,7 +2,9 @@
 
 import sys
 
-from stance.config import ROOT, run
+from stance.config import run
+from stance.errors import ConfigError
+from stance.paths import ROOT
 from stance.settings import RebuildJob
 
 
@@ -12,7 +14,9 @@ def main(job: RebuildJob) -> None:
 
     from stance.data.ungd import download, rebuild
 
-    corpus = download(job.url, ROOT / "data/processed/ungd-corpus") if job.download else Path(job.corpus or "")
+    if not job.download and not job.corpus:
+        raise ConfigError("corpus: got null; expected the corpus's folder. Give corpus=FOLDER, or download=true")
+    corpus = download(job.url, ROOT / "data/processed/ungd-corpus") if job.download else Path(str(job.corpus))
     found, missing = rebuild(ROOT / job.labels, corpus.resolve(), ROOT / job.output)
     sys.stdout.write(f"{found:,} rows written to {job.output}; the sentences of {missing:,} rows were not found\n")
 

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from stance.config import ROOT, run
+from stance.config import run
+from stance.paths import ROOT
 from stance.settings import TrainJob
 
 SAMPLES = [

@@ -133,10 +133,28 @@ def test_augment_drops_only_where_the_answer_does_not_depend_on_it() -> None:
     assert augment([*free, *bound], settings, np.random.default_rng(0)) == [Example("Yes.", label="accept")] * 2 + bound
 
 
+def test_augment_never_drops_the_question_of_labels_that_hang_on_it() -> None:
+    rows = [Example("Tahiti stages the finals.", "hosting the Olympics", "Tahiti", "none")]
+    settings = AugmentSettings(swap_states=0, drop_holder=1, drop_target=1, always_ask=["none"])
+    assert augment(rows, settings, np.random.default_rng(0)) == rows
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [("The Vanuatu minister left.", r"The \w.* minister left\."), ("the Indian Ocean", "the Indian Ocean")],
+)
+def test_augment_keeps_articles_of_modifiers_and_names_of_seas(before: str, kept: str) -> None:
+    for seed in range(30):
+        after = swap_states(Example(before), np.random.default_rng(seed)).text
+        assert re.fullmatch(kept, after) and "the the" not in after.lower()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_augment_changes_the_share_that_is_asked_for(share: float) -> None:
     rows = [Example(f"Row {i}.", "t", "h", "none") for i in range(2000)]
-    got = augment(rows, AugmentSettings(swap_states=0, drop_holder=share, drop_target=0), np.random.default_rng(1), always_ask=[])
+    got = augment(
+        rows, AugmentSettings(swap_states=0, drop_holder=share, drop_target=0, always_ask=[]), np.random.default_rng(1)
+    )
     assert sum(e.holder is None for e in got) / len(rows) == pytest.approx(share, abs=0.04)
     assert [(e.text, e.target, e.label) for e in got] == [(e.text, e.target, e.label) for e in rows]
 

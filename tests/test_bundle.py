@@ -12,7 +12,16 @@ import pytest
 from stance.errors import ModelError
 from stance.inference import bundle as module
 from stance.inference.backends import WEIGHTS, open_backend
-from stance.inference.bundle import MANIFEST, copy_files, file_hash, find_bundle, read_manifest, save_bundle, verify
+from stance.inference.bundle import (
+    MANIFEST,
+    Manifest,
+    copy_files,
+    file_hash,
+    find_bundle,
+    read_manifest,
+    save_bundle,
+    verify,
+)
 from stance.inference.predictor import load_predictor
 from stance.line import Trained
 
@@ -127,17 +136,18 @@ def test_bundle_backend_that_is_not_there_is_said(copy: Path, backend: str, prob
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project and an empty package in which find_bundle looks."""
     monkeypatch.delenv("STANCE_MODEL", raising=False)
-    monkeypatch.setattr(module, "_PROJECT", tmp_path)
-    monkeypatch.setattr(module, "CARRIED", tmp_path / "carried")
-    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "IS_CHECKOUT", True)
+    monkeypatch.setattr(module, "CARRIED", tmp_path / "models" / "default")
     return tmp_path
 
 
-def put(folder: Path, age: int = 0) -> Path:
-    folder.mkdir(parents=True)
-    (folder / MANIFEST).touch()
-    os.utime(folder / MANIFEST, (1e9 - age, 1e9 - age))
-    return folder
+def put(folder: Path, year: int = 2020) -> Path:
+    manifest = Manifest(
+        format_version=1, name=folder.name, created=f"{year}-01-01T00:00:00+00:00", labels=["yes", "no"], max_length=64,
+        input_form="fields", pooling="mean", pad_id=0, temperature=1.0, threshold=0.0, encoder="tiny",
+    )  # fmt: skip
+    return save_bundle(folder, manifest, lambda draft: None)
 
 
 def test_bundle_is_looked_for_in_order(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,13 +155,14 @@ def test_bundle_is_looked_for_in_order(places: Path, monkeypatch: pytest.MonkeyP
         find_bundle()
     default = put(places / "models" / "default")
     assert find_bundle() == default
-    carried = put(places / "carried")
-    assert find_bundle() == carried
-    old = put(places / "models" / "old", age=9)
-    put(places / "models" / ".training-new", age=-9)
+    old = put(places / "models" / "old", 2021)
+    put(places / "models" / ".training-new", 2030)
     assert find_bundle() == old
-    new = put(places / "models" / "new")
+    new = put(places / "models" / "new", 2022)
     assert find_bundle() == new
+    (put(places / "models" / "broken", 2023) / MANIFEST).write_text("{")
+    put(places / "models" / "old", 2021)
+    assert find_bundle() == new, "the newest is the one trained last, not the one written last"
     monkeypatch.setenv("STANCE_MODEL", str(old))
     assert find_bundle() == old
     assert find_bundle(default) == default

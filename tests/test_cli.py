@@ -92,6 +92,12 @@ def test_cli_check_prints_the_report_and_writes_nothing(rows: Path, capsys: pyte
     assert list(rows.parent.iterdir()) == [rows]
 
 
+def test_cli_check_takes_any_file_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_jsonl(tmp_path / "donn\u00e9es ${x}.jsonl", make_rows(40))
+    assert main(["check", str(path), "data.near_duplicate=1.0"]) == 0
+    assert "40 rows" in capsys.readouterr().out
+
+
 def test_cli_check_fails_on_errors_in_the_data(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
     some = make_rows(40)
     write_jsonl(rows, [*some, some[0] | {"label": "refuse" if some[0]["label"] != "refuse" else "none"}])

@@ -185,3 +185,18 @@ def test_files_rows_are_read_one_by_one(tmp_path: Path) -> None:
     assert next(rows) == (f"{path}:1", GOOD)
     with pytest.raises(DataError, match=":2: not a JSON object"):
         next(rows)
+
+
+def test_files_column_that_no_row_has_is_a_slip(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label,topic\nWe will join.,accept,a\n")
+    with pytest.raises(DataError, match="no row has a column 'topik'; the rows have label, text, topic"):
+        read_examples(path, LABELS, replace(COLUMNS, group="topik"), {})
+    assert read_examples(path, LABELS, replace(COLUMNS, group="topic"), {})[0].group == "a"
+
+
+def test_files_label_whose_alias_is_null_leaves_the_row_out(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\nWe will join.,accept\nWhat?,other\nNo.,nay\n")
+    got = read_examples(path, LABELS, COLUMNS, {"other": None, "nay": "refuse"})
+    assert [example.label for example in got] == ["accept", "refuse"]

@@ -186,3 +186,9 @@ def test_finetuning_precision_is_as_asked(precision: str, bf16: bool) -> None:
 def test_finetuning_encoder_without_tokenizer_is_named(job: TrainJob, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model.encoder: no tokenizer for"):
         load_tokenizer(replace(job.model, encoder=str(tmp_path)))
+
+
+def test_finetuning_length_that_the_encoder_cannot_read_is_said(job: TrainJob, tmp_path: Path) -> None:
+    job.model.max_length = 4096
+    with pytest.raises(ConfigError, match=r"model\.max_length: got 4096; the encoder reads at most 128 tokens"):
+        tune(job, tmp_path)

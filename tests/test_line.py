@@ -70,5 +70,5 @@ def test_line_refuses_to_resume_what_never_started(project: Path, make_job: Call
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/tmp/x"])
 def test_line_bundle_must_be_a_plain_folder_name(project: Path, make_job: Callable[..., TrainJob], name: str) -> None:
-    with pytest.raises(ConfigError, match="expected a folder name such as my-model"):
+    with pytest.raises(ConfigError, match="must be a folder name such as my-model"):
         run_train(make_job(project / "rows.jsonl", f"bundle='{name}'"), project, say=quiet, on_log=quiet)

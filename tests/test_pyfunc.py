@@ -9,8 +9,7 @@ import mlflow
 import pandas
 import pytest
 
-from stance import Predictor, load
-from stance import config as configuration
+from stance import Predictor, load, paths
 from stance.config import compose_settings
 from stance.core import Example
 from stance.errors import ConfigError, ModelError
@@ -88,7 +87,7 @@ def test_pyfunc_registered_model_is_found_by_its_alias(
     copy = Path(shutil.copytree(trained.bundle, project / "models" / "registered"))
     path, parity, uri = run_package(make_package_job("bundle=models/registered"), project)
     assert path == copy and parity["onnx"].agreement == 1.0 and uri is not None
-    monkeypatch.setattr(configuration, "ROOT", project)
+    monkeypatch.setattr(paths, "ROOT", project)
     registered = load("models:/stance@champion")
     assert registered.manifest.labels == list(trained.report.labels)
     assert registered.predict("No.").label == load(path).predict("No.").label

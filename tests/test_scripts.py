@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stance.config import ROOT
+from stance.paths import ROOT
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

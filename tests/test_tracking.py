@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stance.config import compose_settings
-from stance.errors import ModelError
+from stance.errors import ConfigError, ModelError
 from stance.line import Trained
 from stance.settings import TrainJob
 from stance.tracking import download_model, flat, source_tags, start_run
@@ -106,3 +106,18 @@ def test_tracking_model_that_is_not_registered_is_named(project: Path, uri: str)
 def test_tracking_downloads_the_bundle_of_a_run(trained: Trained, project: Path) -> None:
     folder = download_model(f"runs:/{trained.run_id}/bundle", JOB.tracking, project)
     assert (folder / "manifest.json").read_bytes() == (trained.bundle / "manifest.json").read_bytes()
+
+
+def test_tracking_takes_labels_with_any_characters(tmp_path: Path) -> None:
+    with start_run(SETTINGS, tmp_path, "odd names") as tracker:
+        tracker.settings({"labels": {"don't, know": "a label"}})
+        tracker.metrics({"test_labels/f1 don't, know": 0.5})
+    run = mlflow.get_run(tracker.run_id)
+    assert run.data.params["labels.don_t_ know"] == "a label"
+    assert run.data.metrics["test_labels/f1 don_t_ know"] == 0.5
+
+
+def test_tracking_says_what_mlflow_says_in_a_sentence(tmp_path: Path) -> None:
+    said = pytest.raises(ConfigError, match=r"tracking: MLflow says: .*tracking=off")
+    with said, start_run(SETTINGS, tmp_path, "lost", run_id="no-such-run"):
+        pytest.fail("there is no such run")

@@ -60,7 +60,7 @@ def _kept(model: str, changed: int) -> Predictor:
 
 
 def _from_registry(uri: str) -> Path:
-    from stance.config import ROOT
+    from stance.paths import ROOT
     from stance.settings import TrackingSettings
     from stance.tracking import download_model
 

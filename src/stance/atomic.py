@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stance.errors import ConfigError
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -27,8 +29,17 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it takes the place of `path` only if nothing was raised."""
+def whole_folder(path: Path, marker: str) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; it takes the place of `path` only if nothing was raised.
+
+    Raises:
+        ConfigError: `path` holds other things than such a result, which a file named `marker` (a glob) tells.
+    """
+    if path.exists() and not any(path.glob(marker)) and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(
+            f"{path}: holds other things and is left alone; expected a new or empty folder, or one with {marker}. "
+            "Choose another name"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
@@ -51,7 +62,7 @@ def _replace_folder(draft: Path, path: Path) -> None:
     path.rename(old / path.name)
     try:
         draft.rename(path)
-    except OSError:
+    except BaseException:
         (old / path.name).rename(path)
         raise
     finally:

@@ -4,11 +4,11 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stance.core import Prediction
-from stance.errors import StanceError, os_sentence
+from stance.errors import MissingExtraError, StanceError, os_sentence
 from stance.settings import ColumnSettings
 
 
@@ -19,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except StanceError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 2
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"error: {MissingExtraError(str(error.name), 'train')}\n")
         return 2
     except BrokenPipeError:
         sys.stderr.close()
@@ -65,17 +68,18 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from stance.config import ROOT, compose_settings
+    from stance.config import compose_settings
     from stance.data.prepared import examine
     from stance.errors import DataError, summarise
     from stance.line import resolve_data
+    from stance.paths import ROOT
     from stance.settings import PrepareJob
     from stance.training.finetuning import load_tokenizer
 
-    overrides = [f"data.path={json.dumps(options.file)}", *options.overrides]
-    job = compose_settings("prepare", overrides, PrepareJob)
+    job = compose_settings("prepare", ["data.path=-", *options.overrides], PrepareJob)
     tokens_cut = load_tokenizer(job.model).tokens_cut
-    found = examine(resolve_data(job.data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)
+    data = replace(job.data, path=options.file)
+    found = examine(resolve_data(data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)
     sys.stdout.write(f"{found.report}\n")
     if found.report.errors:
         raise DataError(f"{options.file}: the data has errors\n{summarise(found.report.errors)}")

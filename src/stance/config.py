@@ -3,9 +3,9 @@
 import difflib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import hydra
@@ -16,11 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
+from stance.paths import CONFIGS
 from stance.settings import EvaluateJob, PackageJob, PrepareJob, RebuildJob, TrainJob, problems
 
 Job = TypeVar("Job")
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
@@ -103,6 +102,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     failures: list[str] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped ends a run as Ctrl-C does
 
     def job(config: DictConfig) -> None:
         try:

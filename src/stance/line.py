@@ -68,19 +68,16 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     Raises:
         StanceError: Settings, data or encoder can't be used; an earlier bundle stays as it was.
     """
-    from stance.training.checkpoint import read_note
+    from stance.training.checkpoint import check_note
 
     device = choose_device(job.device)
-    if not job.bundle or Path(job.bundle).name != job.bundle or job.bundle.startswith("."):
-        raise ConfigError(f"bundle: got {job.bundle!r}; expected a folder name such as my-model, without slashes")
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
-    checkpoint, bundle = root / "models" / f".training-{job.bundle}", root / "models" / job.bundle
-    run_id = None
+    models = root / "models"
+    bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
     key = _run_key(job, prepared.digest)
-    if job.train.resume:
-        run_id = read_note(checkpoint).get("run_id")
+    run_id = check_note(checkpoint, key).get("run_id") if job.train.resume else None
     with start_run(job.tracking, root, run_name(job), run_id) as tracker:
         say(f"training on {len(prepared.splits.train):,} rows ({device})")
         started = time.perf_counter()
@@ -89,15 +86,16 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
         tuned = _fine_tune(job, prepared.splits, tracker, checkpoint, key, device, on_log)
         seconds = time.perf_counter() - started
         say("packaging and evaluating")
-        _save(bundle, job, prepared, tuned, device)
-        parity = add_onnx(bundle, prepared.splits.dev, job.package)
-        report = _evaluate(bundle, prepared.splits, job)
+        _save(draft, job, prepared, tuned, device)
+        parity = add_onnx(draft, prepared.splits.dev, job.package)
+        report = _evaluate(draft, prepared.splits, job, bundle)
         log_results(tracker, report, tuned, parity, seconds)
         if tracker.run_id:
             from stance.packaging.pyfunc import log_bundle
 
             log_bundle(bundle)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    for folder in (checkpoint, draft):
+        shutil.rmtree(folder, ignore_errors=True)
     return Trained(bundle, report, parity, tracker.run_id, seconds)
 
 
@@ -119,7 +117,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
     report = measure(predictor, examples, blind, job.bootstrap)
     output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
     drawn = figures(report)
-    with whole_folder(output) as draft:
+    with whole_folder(output, "report.json") as draft:
         (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")
         (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
         for name, figure in drawn.items():
@@ -224,16 +222,16 @@ def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, dev
     save_bundle(bundle, manifest, write)
 
 
-def _evaluate(bundle: Path, splits: Splits, job: TrainJob) -> Report:
-    """Score the bundle as it will be used, and the baselines, on test; note the scores in the manifest."""
+def _evaluate(draft: Path, splits: Splits, job: TrainJob, bundle: Path) -> Report:
+    """Score the bundle in `draft` as it will be used, and the baselines, on test; then write it to `bundle`."""
     from stance.inference.bundle import copy_files
     from stance.training.baselines import baselines
 
-    predictor = load_predictor(bundle)
+    predictor = load_predictor(draft)
     report = measure(predictor, splits.test, baselines(splits.train, predictor), job.train.bootstrap)
     scores = {name: [round(v, 4) for v in (s.value, s.low, s.high)] for name, s in report.scores.items()}
-    manifest = replace(read_manifest(bundle), scores=scores)
-    save_bundle(bundle, manifest, lambda draft: copy_files(bundle, draft))
+    manifest = replace(read_manifest(draft), scores=scores)
+    save_bundle(bundle, manifest, lambda folder: copy_files(draft, folder))
     return report
 
 

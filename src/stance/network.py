@@ -66,7 +66,11 @@ def new_network(
     """
     try:
         body = AutoModel.from_pretrained(
-            find_encoder(encoder), dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+            find_encoder(encoder),
+            dtype=torch.float32,
+            attn_implementation="eager",
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -84,10 +88,15 @@ def save_network(network: StanceNetwork, folder: Path) -> None:
     config: PretrainedConfig = network.encoder.config  # type: ignore[assignment]
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=2), encoding="utf-8")
     state = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
+    save_tensors(state, folder / "model.safetensors")
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors; raises OSError when the disk is full."""
     try:
-        save_file(state, folder / "model.safetensors")
+        save_file(tensors, path)
     except SafetensorError as error:
-        raise OSError(0, str(error), str(folder / "model.safetensors")) from error
+        raise OSError(0, str(error), str(path)) from error
 
 
 def load_network(folder: Path, n_labels: int, pooling: str) -> StanceNetwork:

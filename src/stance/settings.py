@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -11,6 +12,10 @@ def _between(low: float, high: float) -> Any:
 
 def _one_of(*choices: str) -> Any:
     return field(metadata={"one_of": choices})
+
+
+def _folder_name() -> Any:
+    return field(metadata={"folder_name": True})
 
 
 @dataclass(kw_only=True)
@@ -43,7 +48,7 @@ class SplitSettings:
 class DataSettings:
     """One data set: where it lies, what is in it, how it is checked and split."""
 
-    name: str
+    name: str = _folder_name()
     path: str
     also: list[str]
     columns: ColumnSettings
@@ -151,7 +156,7 @@ class TrainJob:
     train: TrainSettings
     package: PackageSettings
     tracking: TrackingSettings
-    bundle: str
+    bundle: str = _folder_name()
     seed: int = _between(0, 2**31)
     device: str = _one_of("auto", "cpu", "cuda")
 
@@ -204,5 +209,7 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
             low, high = item.metadata["between"]
             if not low <= value <= high:
                 yield f"{name} must be from {low:g} to {high:g}, got {value!r}"
+        elif "folder_name" in item.metadata and (Path(value).name != value or value.startswith(".") or not value):
+            yield f"{name} must be a folder name such as my-model, without slashes, got {value!r}"
         elif "one_of" in item.metadata and value not in item.metadata["one_of"]:
             yield f"{name} must be one of {', '.join(item.metadata['one_of'])}, got {value!r}"

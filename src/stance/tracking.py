@@ -1,6 +1,7 @@
 """Logs a run to MLflow; with packaging/pyfunc.py the only importer of mlflow."""
 
 import os
+import re
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stance.errors import MissingExtraError
+from stance.errors import ConfigError, MissingExtraError, ModelError
 from stance.settings import TrackingSettings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Tracker:
     def settings(self, settings: Any) -> None:
         """Log every setting, flat, as `train.epochs`."""
         if self._mlflow:
-            self._mlflow.log_params({k: v for k, v in flat(settings).items() if v != ""})
+            self._mlflow.log_params({allowed(k): v for k, v in flat(settings).items() if v != ""})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Log words by which runs are found."""
@@ -54,7 +55,7 @@ class Tracker:
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers; with a step they become a curve."""
         if self._mlflow:
-            self._mlflow.log_metrics(dict(values), step=step)
+            self._mlflow.log_metrics({allowed(k): v for k, v in values.items()}, step=step)
 
     def logging(self, on_log: OnLog) -> OnLog:
         """Return a function that logs the values of a step and passes them on."""
@@ -106,15 +107,23 @@ def start_run(settings: TrackingSettings, root: Path, name: str, run_id: str | N
         yield Tracker(None, None)
         return
     mlflow = open_store(settings, root)
-    mlflow.set_experiment(experiment_id=_experiment(mlflow, settings, root))
-    mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False)
     status = "FAILED"
     try:
+        mlflow.set_experiment(experiment_id=_experiment(mlflow, settings, root))
+        run = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False)
+        if "error" in run.data.tags:
+            mlflow.delete_tag("error")
         yield Tracker(mlflow, mlflow.active_run().info.run_id)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
         raise
+    except mlflow.exceptions.MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"tracking: MLflow says: {reason} Mend the store, or log elsewhere with tracking.experiment=NAME, "
+            "or not at all with tracking=off"
+        ) from error
     except Exception as error:
         mlflow.set_tag("error", str(error)[:500])
         raise
@@ -151,8 +160,6 @@ def download_model(uri: str, settings: TrackingSettings, root: Path) -> Path:
     Raises:
         ModelError: The registry has no such model.
     """
-    from stance.errors import ModelError
-
     mlflow = open_store(settings, root)
     try:
         folder = Path(mlflow.artifacts.download_artifacts(uri))
@@ -173,6 +180,11 @@ def source_tags(root: Path) -> dict[str, str]:
         return {"git.commit": head, "git.changed": str(bool(_git(root, "status", "--porcelain"))).lower()}
     except (OSError, subprocess.CalledProcessError):
         return {"git.commit": "unknown"}
+
+
+def allowed(name: str) -> str:
+    """Return `name` with what MLflow forbids in names replaced by underscores."""
+    return re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)
 
 
 def flat(settings: Any, prefix: str = "") -> dict[str, str]:

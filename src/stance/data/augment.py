@@ -101,5 +101,6 @@ def _states() -> tuple[list[tuple[str, ...]], dict[str, tuple[int, int]], re.Pat
         if word
     }
     longest = sorted(map(re.escape, words), key=len, reverse=True)
-    pattern = rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?(?<!Northern )(?<![\w-])(?P<word>{'|'.join(longest)})(?![\w-])(?! {_PLACES}\b)"
+    word = rf"(?P<word>{'|'.join(longest)})(?![\w-])(?! {_PLACES}\b)"
+    pattern = rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?(?<!Northern )(?<![\w-]){word}"
     return table, words, re.compile(pattern)

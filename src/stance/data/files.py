@@ -6,7 +6,7 @@ into text without a word.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -66,10 +66,12 @@ def read_examples(
     """
     examples: list[Example] = []
     faults: list[str] = []
+    seen: set[str] = set()
     for file in find_files(path):
         before = len(examples), len(faults)
         try:
             for where, row in read_rows(file):
+                seen.update(row)
                 if aliases.get(str(row.get(columns.label)), "") is None:
                     continue
                 example, found = to_example(row, columns, labels, aliases)
@@ -79,9 +81,20 @@ def read_examples(
             faults.append(str(error))
         if (len(examples), len(faults)) == before:
             faults.append(f"{file}: the file has no rows; expected one example a line")
+    faults += unseen_columns(columns, seen) if examples else []
     if faults:
         raise DataError(summarise(faults))
     return examples
+
+
+def unseen_columns(columns: ColumnSettings, seen: Collection[str]) -> list[str]:
+    """Name the columns that were given a name of their own and are in no row: a slip of the pen."""
+    named = {field: getattr(columns, field) for field in ("holder", "target", *_MENDED_BY_HAND)}
+    return [
+        f"no row has a column '{column}'; the rows have {', '.join(sorted(seen))}. Check the name given for {field}"
+        for field, column in named.items()
+        if column and column != field and column not in seen
+    ]
 
 
 def to_example(

@@ -150,7 +150,7 @@ def _save(folder: Path, splits: Splits, labels: LabelSet, report: DataReport, de
     text = datasets.Value("string")
     schema = {field.name: text for field in fields(Example) if field.name != "slices"}
     schema |= {"label": datasets.ClassLabel(names=list(labels.names)), "slices": text}
-    with whole_folder(folder) as draft:
+    with whole_folder(folder, "*.parquet") as draft:
         for name, part in splits.parts().items():
             rows = [asdict(example) | {"slices": json.dumps(dict(example.slices))} for example in part]
             data = datasets.Dataset.from_list(rows, features=datasets.Features(schema))

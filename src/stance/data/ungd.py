@@ -6,8 +6,10 @@ doi:10.7910/DVN/0TJX8Y. A label row names its sentence by id (STATE-YEAR-NUMBER)
 
 import gzip
 import hashlib
+import io
 import json
 import re
+import tarfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -20,6 +22,8 @@ from stance.errors import DataError
 
 LONGEST = 3
 """A labelled text is at most so many sentences in a row."""
+SOURCE = "SOURCE"
+"""File in a downloaded corpus that holds its address."""
 _END = re.compile(r"(?<=[.!?])[\"”’)]*\s+")
 
 
@@ -69,21 +73,38 @@ def download(url: str, folder: Path) -> Path:
     """
     by_hand = f"Download it in a browser from {url}, unpack it, and give corpus=FOLDER"
     try:
-        archive, _ = urllib.request.urlretrieve(url)
-        with whole_folder(folder) as draft, zipfile.ZipFile(archive) as bundle:
-            for name in bundle.namelist():
-                if name.endswith((".txt", ".zip", ".jsonl", ".gz")):
-                    (draft / Path(name).name).write_bytes(bundle.read(name))
-    except (urllib.error.URLError, OSError, zipfile.BadZipFile) as error:
+        with urllib.request.urlopen(url) as answer, whole_folder(folder, SOURCE) as draft:
+            (draft / SOURCE).write_text(url, encoding="utf-8")
+            _unpack(answer.read(), draft)
+    except (urllib.error.URLError, OSError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise DataError(f"{url}: can't be fetched ({error}). {by_hand}") from error
     return folder
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """Write the text files of a zip, also of zips and tars in it, to `folder` without their paths."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
+        for name in bundle.namelist():
+            if name.endswith(".zip"):
+                _unpack(bundle.read(name), folder)
+            elif name.endswith((".tgz", ".tar.gz", ".tar")):
+                with tarfile.open(fileobj=io.BytesIO(bundle.read(name))) as tar:
+                    for member in tar:
+                        content = tar.extractfile(member) if member.name.endswith(".txt") else None
+                        if content:
+                            (folder / Path(member.name).name).write_bytes(content.read())
+            elif name.endswith((".txt", ".jsonl", ".jsonl.gz")):
+                (folder / Path(name).name).write_bytes(bundle.read(name))
 
 
 def _sentences(corpus: Path) -> Iterator[str]:
     for path in sorted(corpus.rglob("*")):
         if path.name.endswith((".jsonl", ".jsonl.gz")):
             raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            yield from (json.loads(line)["text"] for line in raw.decode("utf-8").splitlines())
+            try:
+                yield from [json.loads(line)["text"] for line in raw.decode("utf-8").splitlines()]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}: not a corpus of sentences; expected objects with `id` and `text`") from error
         elif path.suffix == ".txt":
             yield from _runs(path.read_text("utf-8-sig", errors="replace"))
 

@@ -48,7 +48,7 @@ class OnnxBackend:
         try:
             import onnxruntime
         except ImportError as error:
-            raise MissingExtraError("onnxruntime", "onnx") from error
+            raise MissingExtraError("onnxruntime", "train") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         try:

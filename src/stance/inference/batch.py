@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from stance.atomic import whole_file
 from stance.core import Example, Prediction
-from stance.data.files import SUFFIXES, Row, find_files, read_rows, to_example
+from stance.data.files import SUFFIXES, Row, find_files, read_rows, to_example, unseen_columns
 from stance.errors import DataError, summarise
 from stance.inference.predictor import WINDOW, Predictor
 from stance.settings import ColumnSettings
@@ -59,6 +59,7 @@ def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, 
     window: list[tuple[Row, Example]] = []
     faults: list[str] = []
     seen = False
+    columns_seen: set[str] = set()
     try:
         for where, row in read_rows(source):
             seen = True
@@ -66,13 +67,16 @@ def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, 
             faults += [f"{where}: {problem}" for problem in problems]
             if len(faults) >= MOST_FAULTS:
                 break
+            columns_seen.update(row)
             window.append((row, example))
             if len(window) == WINDOW:
+                faults += unseen_columns(columns, columns_seen)
                 if not faults:
                     yield window
                 window = []
     except DataError as error:
         faults.append(str(error))
+    faults += unseen_columns(columns, columns_seen) if window and not faults else []
     if faults:
         raise DataError(summarise(faults, MOST_FAULTS))
     if not seen:

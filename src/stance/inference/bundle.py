@@ -1,5 +1,6 @@
 """A trained model as a folder: manifest, tokenizer, weights. Writes, finds and verifies it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,12 +14,10 @@ from typing import Any
 from stance.atomic import whole_folder
 from stance.core import LabelSet
 from stance.errors import ModelError
+from stance.paths import CARRIED, IS_CHECKOUT, ROOT
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-_PACKAGE = Path(__file__).resolve().parents[1]
-_PROJECT = Path(__file__).resolve().parents[3]
-CARRIED = _PACKAGE / "default_model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class Manifest:
 
 def save_bundle(path: Path, manifest: Manifest, write: Callable[[Path], object]) -> Path:
     """Write a bundle whole: `write(folder)` leaves the files, then the manifest with their hashes follows."""
-    with whole_folder(path) as draft:
+    with whole_folder(path, MANIFEST) as draft:
         write(draft)
         _write_manifest(draft, manifest)
     return path
@@ -134,12 +133,11 @@ def find_bundle(source: str | os.PathLike[str] | None = None) -> Path:
                 f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
             )
         return Path(source)
-    trained = sorted(_trained_bundles(), key=lambda path: (path / MANIFEST).stat().st_mtime)
+    trained = sorted(_trained_bundles())
     if trained:
-        return trained[-1]
-    for path in (CARRIED, _PROJECT / "models" / "default"):
-        if (path / MANIFEST).is_file():
-            return path
+        return trained[-1][1]
+    if (CARRIED / MANIFEST).is_file():
+        return CARRIED
     raise ModelError(
         "no model found: train one with 'make train', set STANCE_MODEL to a bundle's folder, or name one with model="
     )
@@ -156,11 +154,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _trained_bundles() -> list[Path]:
-    if not (_PROJECT / "pyproject.toml").is_file():
-        return []
-    folders = (file.parent for file in (_PROJECT / "models").glob(f"[!.]*/{MANIFEST}"))
-    return [folder for folder in folders if folder.name != "default"]
+def _trained_bundles() -> list[tuple[str, Path]]:
+    """Time of making and folder of each sound bundle in the project's models folder."""
+    found = []
+    for file in (ROOT / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
+        with contextlib.suppress(ModelError):
+            if file.parent != CARRIED:
+                found.append((read_manifest(file.parent).created, file.parent))
+    return found
 
 
 def copy_files(path: Path, target: Path, without: Collection[str] = ()) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stance.atomic import whole_folder
 from stance.errors import ConfigError
+from stance.network import save_tensors
 
 
 @dataclass
@@ -63,8 +64,10 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
     tensors["random"] = torch.get_rng_state()
     note = {"run_key": run_key} | {k: v for k, v in vars(progress).items() if k != "best"}
-    with whole_folder(folder) as draft:
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, draft / "state.safetensors")
+    with whole_folder(folder, "state.json") as draft:
+        save_tensors(
+            {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, draft / "state.safetensors"
+        )
         (draft / "state.json").write_text(json.dumps(note), encoding="utf-8")
 
 
@@ -81,8 +84,8 @@ def read_note(folder: Path) -> dict[str, Any]:
     return note
 
 
-def load_checkpoint(folder: Path, run_key: str, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put network, optimizer and random state back to where the checkpoint left them.
+def check_note(folder: Path, run_key: str) -> dict[str, Any]:
+    """Return the note of a checkpoint that fits.
 
     Raises:
         ConfigError: There is no checkpoint, or it is of other settings, data or seed.
@@ -93,6 +96,16 @@ def load_checkpoint(folder: Path, run_key: str, network: nn.Module, optimizer: t
             f"train.resume: the checkpoint in {folder} is of other settings, data or seed. "
             "Use the same ones, or start anew with train.resume=false"
         )
+    return note
+
+
+def load_checkpoint(folder: Path, run_key: str, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put network, optimizer and random state back to where the checkpoint left them.
+
+    Raises:
+        ConfigError: There is no checkpoint, or it is of other settings, data or seed.
+    """
+    note = check_note(folder, run_key)
     try:
         tensors = load_file(folder / "state.safetensors")
     except Exception as error:

@@ -76,6 +76,9 @@ def fine_tune(
         dropout=settings.dropout,
         encoder_dropout=settings.encoder_dropout,
     ).to(device)
+    most = getattr(network.encoder.config, "max_position_embeddings", model.max_length)
+    if model.max_length > most:
+        raise ConfigError(f"model.max_length: got {model.max_length}; the encoder reads at most {most} tokens")
     if settings.freeze_embeddings:
         network.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
