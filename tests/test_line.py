@@ -32,6 +32,7 @@ def test_line_leaves_a_bundle_that_predicts(trained: Trained) -> None:
 def test_line_logs_a_finished_run_with_scores_and_figures(trained: Trained) -> None:
     run = mlflow.get_run(trained.run_id)
     assert run.info.status == "FINISHED"
+    assert "| target-blind |" in run.data.tags["mlflow.note.content"], "the table opens the run's page"
     assert run.data.params["train.epochs"] == "12"
     assert run.data.metrics["test/macro_f1"] == pytest.approx(trained.report.scores["macro_f1"].value)
     assert "baselines/macro_f1 majority" in run.data.metrics

@@ -104,3 +104,11 @@ def test_package_plain_onnx_that_fails_leaves_the_bundle_as_it_was(copy: Path) -
 )
 def test_package_gate_looks_at_agreement_and_lost_f1(parity: Parity, kept: bool) -> None:
     assert passes(parity, replace(GATES, min_agreement=0.98, max_f1_loss=0.005)) is kept
+
+
+def test_package_onnx_names_no_folder_of_the_machine(trained: Trained) -> None:
+    for file in trained.bundle.glob("*.onnx"):
+        assert (
+            b"site-packages" not in file.read_bytes()
+            and str(Path(__file__).parents[1]).encode() not in file.read_bytes()
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from stance.core import LabelSet
 from stance.data.prepared import Prepared, rows_digest
 from stance.evaluation.plots import figures, learning_curve
-from stance.evaluation.report import FIRST, Report
+from stance.evaluation.report import FIRST, Report, summary_table
 from stance.packaging.package import Parity
 from stance.settings import TrainJob
 from stance.tracking import Tracker, source_tags
@@ -47,6 +47,7 @@ def log_report(tracker: Tracker, report: Report) -> None:
     tracker.metrics(values)
     for name, figure in figures(report).items():
         tracker.figure(figure, name)
+    tracker.tags({"mlflow.note.content": f"Test, {len(report.examples):,} rows\n\n{summary_table(report)}"})
     tracker.text(report.to_markdown(), "report.md")
     tracker.text(report.to_json(), "report.json")
     tracker.table(report.mistakes(), "mistakes")

@@ -39,6 +39,17 @@ def export_onnx(network: StanceNetwork, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    _forget_origin(path)
+
+
+def _forget_origin(path: Path) -> None:
+    """Remove the exporter's notes on source files, which name folders of this machine."""
+    model = onnx.load(path)
+    parts = [model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info]
+    for part in [*parts, *model.graph.initializer, *model.functions]:
+        part.doc_string = ""
+        part.ClearField("metadata_props")
+    onnx.save(model, path)
 
 
 def quantize_int8(source: Path, target: Path) -> None:

@@ -69,18 +69,7 @@ def fine_tune(
         ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
     """
     torch.manual_seed(seed)
-    network = new_network(
-        model.encoder,
-        len(labels),
-        model.pooling,
-        dropout=settings.dropout,
-        encoder_dropout=settings.encoder_dropout,
-    ).to(device)
-    most = getattr(network.encoder.config, "max_position_embeddings", model.max_length)
-    if model.max_length > most:
-        raise ConfigError(f"model.max_length: got {model.max_length}; the encoder reads at most {most} tokens")
-    if settings.freeze_embeddings:
-        network.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
+    network = _start(model, settings, len(labels), device)
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     steps_an_epoch = math.ceil(len(splits.train) / settings.batch_size)
@@ -95,14 +84,10 @@ def fine_tune(
             step = progress.epoch * steps_an_epoch + progress.batch
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * schedule(step / total, settings.warmup)
-            network.train()
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
-                logits = network(*_tensors(batch, device))
+                logits = network.train()(*_tensors(batch, device))
             loss = loss_of(logits.float(), gold.to(device))
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            _learn(network, loss, optimizer)
             progress.count(loss.item())
             if step % 10 == 0:
                 on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
@@ -114,6 +99,26 @@ def fine_tune(
         save_checkpoint(checkpoint, run_key, network, optimizer, progress)
     network.load_state_dict(progress.best)
     return FineTuned(network.eval(), tokenizer, progress.history)
+
+
+def _start(model: ModelSettings, settings: TrainSettings, n_labels: int, device: str) -> StanceNetwork:
+    """Build the network and check that its encoder can read texts of the length that is asked for."""
+    rates = {"dropout": settings.dropout, "encoder_dropout": settings.encoder_dropout}
+    network = new_network(model.encoder, n_labels, model.pooling, **rates).to(device)
+    most = getattr(network.encoder.config, "max_position_embeddings", model.max_length)
+    if model.max_length > most:
+        raise ConfigError(f"model.max_length: got {model.max_length}; the encoder reads at most {most} tokens")
+    if settings.freeze_embeddings:
+        network.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
+    return network
+
+
+def _learn(network: StanceNetwork, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Take one optimiser step down the gradient of `loss`, clipped to norm 1."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
 
 
 def parameter_groups(network: StanceNetwork, settings: TrainSettings) -> list[dict[str, object]]:
