@@ -13,8 +13,7 @@ import numpy as np
 from stance.atomic import whole_folder
 from stance.core import Classifier, Example, LabelSet
 from stance.data.augment import swap_states
-from stance.data.files import read_examples
-from stance.data.prepared import Prepared, prepare, rows_digest
+from stance.data.prepared import Prepared, prepare, read_all, rows_digest
 from stance.data.splits import Splits
 from stance.errors import ConfigError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
@@ -22,7 +21,7 @@ from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, 
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, ship
 from stance.runlog import log_inputs, log_report, log_results, parity_metrics
-from stance.settings import DataSettings, EvaluateJob, PackageJob, PrepareJob, TrainJob
+from stance.settings import DataSettings, EvaluateJob, LabelSettings, PackageJob, PrepareJob, TrainJob
 from stance.tracking import Tracker, download_model, start_run
 from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
 
@@ -106,13 +105,8 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
 
     source = locate_bundle(job.bundle, root, job)
     predictor = load_predictor(source, backend=job.backend)
-    labels = LabelSet(tuple(job.labels.names))
-    if labels != predictor.labels:
-        raise ConfigError(
-            f"labels: got {', '.join(labels.names)}; the bundle {source} answers {', '.join(predictor.labels.names)}. "
-            "Set labels= to its label set"
-        )
-    examples = _part(job, labels, root)
+    _require_labels(job.labels, predictor.labels, source)
+    examples = _part(job, root)
     blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}
     report = measure(predictor, examples, blind, job.bootstrap)
     output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
@@ -133,10 +127,7 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
     """Export a bundle to ONNX and register it; returns its folder, the comparison and the model's URI."""
     path = find_bundle(root / job.bundle if job.bundle and not Path(job.bundle).is_dir() else job.bundle)
     manifest = read_manifest(path)
-    if tuple(manifest.labels) != tuple(job.labels.names):
-        raise ConfigError(
-            f"labels: the bundle {path} answers {', '.join(manifest.labels)}. Set labels= to its label set"
-        )
+    _require_labels(job.labels, manifest.label_set, path)
     data = resolve_data(job.data, root)
     parity = add_onnx(path, prepare(data, job.labels, root=root).splits.dev, job.package)
     if job.ship:
@@ -150,6 +141,14 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
 
             uri = log_bundle(path, register_as=job.tracking.registered_model, alias=job.alias)
     return path, parity, uri
+
+
+def _require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> None:
+    if tuple(given.names) != answered.names:
+        raise ConfigError(
+            f"labels: got {', '.join(given.names)}; the bundle {bundle} answers {', '.join(answered.names)}. "
+            "Set labels= to its label set"
+        )
 
 
 def locate_bundle(source: str | None, root: Path, job: EvaluateJob) -> Path:
@@ -255,10 +254,9 @@ def measure(
     return replace(report, baselines=baselines)
 
 
-def _part(job: EvaluateJob, labels: LabelSet, root: Path) -> list[Example]:
+def _part(job: EvaluateJob, root: Path) -> list[Example]:
     data = resolve_data(job.data, root)
     if job.part == "all":
-        paths = [Path(path) for path in (data.path, *data.also)]
-        return [e for path in paths for e in read_examples(path, labels, data.columns, job.labels.aliases)]
+        return read_all(data, job.labels, root=root)
     splits = prepare(data, job.labels, root=root).splits
     return splits.parts()[job.part]

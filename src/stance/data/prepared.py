@@ -77,6 +77,13 @@ class Examined:
     digest: str
 
 
+def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> list[Example]:
+    """Read every row of data.path and data.also, unsplit; raises DataError as read_examples does."""
+    label_set = LabelSet(tuple(labels.names))
+    sources = _sources(settings, root)
+    return [e for path in sources for e in read_examples(path, label_set, settings.columns, labels.aliases)]
+
+
 def examine(
     settings: DataSettings, labels: LabelSettings, *, root: Path, tokens_cut: TokensCut | None = None
 ) -> Examined:
@@ -86,9 +93,7 @@ def examine(
         DataError: The file can't be read or split; what the checks find is in the report.
     """
     label_set = LabelSet(tuple(labels.names))
-    examples = [
-        e for path in _sources(settings, root) for e in read_examples(path, label_set, settings.columns, labels.aliases)
-    ]
+    examples = read_all(settings, labels, root=root)
     pairs = near_duplicates(examples, settings.near_duplicate)
     splits = split_examples(examples, label_set, settings.split, pairs)
     report = check_examples(splits, label_set, settings, [(examples[a], examples[b]) for a, b in pairs], tokens_cut)

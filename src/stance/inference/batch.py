@@ -58,16 +58,14 @@ def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, 
     """Yield good rows in windows; after a bad one only look for more bad ones, then raise."""
     window: list[tuple[Row, Example]] = []
     faults: list[str] = []
-    seen = False
     columns_seen: set[str] = set()
     try:
         for where, row in read_rows(source):
-            seen = True
+            columns_seen.update(row)
             example, problems = to_example(row, columns, None, {})
             faults += [f"{where}: {problem}" for problem in problems]
             if len(faults) >= MOST_FAULTS:
                 break
-            columns_seen.update(row)
             window.append((row, example))
             if len(window) == WINDOW:
                 faults += unseen_columns(columns, columns_seen)
@@ -79,7 +77,7 @@ def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, 
     faults += unseen_columns(columns, columns_seen) if window and not faults else []
     if faults:
         raise DataError(summarise(faults, MOST_FAULTS))
-    if not seen:
+    if not columns_seen:
         raise DataError(f"{source}: the file has no rows; expected one example a line")
     if window:
         yield window
