@@ -45,6 +45,17 @@ class SplitSettings:
 
 
 @dataclass(kw_only=True)
+class MeasureSettings:
+    """One measure of a data set: a score over some rows, or the mean of the scores over several sets of rows."""
+
+    kind: str = _one_of("macro_f1", "accuracy")
+    labels: list[str]
+    by: str | None
+    value: str | None
+    merge: dict[str, str]
+
+
+@dataclass(kw_only=True)
 class DataSettings:
     """One data set: where it lies, what is in it, how it is checked and split."""
 
@@ -57,6 +68,7 @@ class DataSettings:
     rare_label: int = _between(0, 1_000_000)
     on_leak: str = _one_of("error", "warn")
     on_contradiction: str = _one_of("error", "warn")
+    measures: dict[str, MeasureSettings]
 
 
 @dataclass(kw_only=True)
@@ -205,6 +217,9 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
         value, name = getattr(settings, item.name), f"{prefix}{item.name}"
         if is_dataclass(value):
             yield from problems(value, f"{name}.")
+        elif isinstance(value, dict) and value and all(map(is_dataclass, value.values())):
+            for key, nested in value.items():
+                yield from problems(nested, f"{name}.{key}.")
         elif "between" in item.metadata:
             low, high = item.metadata["between"]
             if not low <= value <= high:

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from stance.core import Example, LabelSet
+from stance.evaluation.measures import measure_all
+from stance.settings import MeasureSettings
+
+LABELS = LabelSet(("favor", "against", "none"))
+ROWS = [
+    Example("a", target="x", label="favor", slices={"seen": ("0",)}),
+    Example("b", target="x", label="against", slices={"seen": ("0",)}),
+    Example("c", target="y", label="none", slices={"seen": ("1",)}),
+    Example("d", target="y", label="favor", slices={"seen": ("1",)}),
+]
+PREDICTED = np.array([0, 1, 2, 1])
+
+
+def score(**changes: object) -> float:
+    plain = {"kind": "macro_f1", "labels": [], "by": None, "value": None, "merge": {}}
+    return measure_all({"m": MeasureSettings(**plain | changes)}, ROWS, LABELS, PREDICTED)["m"]  # type: ignore[arg-type]
+
+
+def test_measures_macro_f1_averages_all_labels() -> None:
+    assert score() == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+
+
+def test_measures_labels_restrict_the_mean_but_not_the_rows() -> None:
+    assert score(labels=["favor", "against"]) == pytest.approx(2 / 3)
+
+
+def test_measures_by_target_is_the_mean_over_targets() -> None:
+    assert score(kind="accuracy", by="target") == pytest.approx((1 + 0.5) / 2)
+
+
+def test_measures_value_keeps_one_value_of_a_column() -> None:
+    assert score(kind="accuracy", by="seen", value="1") == pytest.approx(0.5)
+
+
+def test_measures_merge_makes_labels_coarser() -> None:
+    assert score(kind="accuracy", merge={"favor": "side", "against": "side"}) == 1.0
+
+
+def test_measures_weights_count_rows_more_than_once() -> None:
+    plain = MeasureSettings(kind="accuracy", labels=[], by=None, value=None, merge={})
+    weights = np.array([0.0, 0, 0, 3])
+    assert measure_all({"m": plain}, ROWS, LABELS, PREDICTED, weights)["m"] == 0.0
