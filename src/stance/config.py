@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
 from stance.paths import CONFIGS
-from stance.settings import EvaluateJob, PackageJob, PrepareJob, RebuildJob, TrainJob, problems
+from stance.settings import BenchmarkJob, EvaluateJob, PackageJob, PrepareJob, RebuildJob, TrainJob, problems
 
 Job = TypeVar("Job")
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
@@ -27,6 +27,7 @@ JOBS: dict[str, type] = {
     "evaluate": EvaluateJob,
     "package": PackageJob,
     "rebuild": RebuildJob,
+    "benchmark": BenchmarkJob,
 }
 
 

@@ -9,7 +9,7 @@ from stance.data.prepared import Prepared, rows_digest
 from stance.evaluation.plots import figures, learning_curve
 from stance.evaluation.report import FIRST, Report, summary_table
 from stance.packaging.package import Parity
-from stance.settings import TrainJob
+from stance.settings import DataSettings, TrainJob
 from stance.tracking import Tracker, source_tags
 from stance.training.finetuning import FineTuned
 
@@ -19,10 +19,15 @@ def log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) 
     tracker.settings(job)
     tracker.tags({"stage": "train", "bundle": job.bundle, "data.digest": prepared.digest, **source_tags(root)})
     tracker.tags({"labels.digest": LabelSet(tuple(job.labels.names)).digest})
+    log_data(tracker, job.data, prepared)
+
+
+def log_data(tracker: Tracker, data: DataSettings, prepared: Prepared) -> None:
+    """Log the report and the parts of a prepared data set."""
     tracker.text(prepared.report, "data/report.txt")
     for part, examples in prepared.splits.parts().items():
         rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
-        tracker.dataset(job.data.name, part, rows_digest(examples), str(job.data.path), rows)
+        tracker.dataset(data.name, part, rows_digest(examples), str(data.path), rows)
 
 
 def log_results(

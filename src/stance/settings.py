@@ -201,6 +201,29 @@ class PackageJob:
 
 
 @dataclass(kw_only=True)
+class BenchmarkJob:
+    """All settings of scripts/benchmark.py."""
+
+    data: DataSettings
+    labels: LabelSettings
+    model: ModelSettings
+    train: TrainSettings
+    tracking: TrackingSettings
+    seeds: int = _between(1, 1000)
+    systems: list[str]
+    few_shot: list[int]
+    few_shot_steps: int = _between(1, 100_000)
+    leave_out: str | None
+    leave_out_most: int = _between(1, 1000)
+    cross_target: list[str]
+    setfit_steps: int = _between(1, 1_000_000)
+    bootstrap: int = _between(10, 100_000)
+    device: str = _one_of("auto", "cpu", "cuda")
+    output: str
+    cache: str
+
+
+@dataclass(kw_only=True)
 class RebuildJob:
     """All settings of scripts/rebuild.py."""
 

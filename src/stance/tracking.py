@@ -94,7 +94,9 @@ class Tracker:
 
 
 @contextmanager
-def start_run(settings: TrackingSettings, root: Path, name: str, run_id: str | None = None) -> Iterator[Tracker]:
+def start_run(
+    settings: TrackingSettings, root: Path, name: str, run_id: str | None = None, *, nested: bool = False
+) -> Iterator[Tracker]:
     """Open a run, or go on with `run_id`; it ends FINISHED, FAILED or (Ctrl-C) KILLED.
 
     Args:
@@ -102,6 +104,7 @@ def start_run(settings: TrackingSettings, root: Path, name: str, run_id: str | N
         root: The project's folder.
         name: What the UI shows for the run.
         run_id: A run to continue.
+        nested: Whether the run is a child of the one that is open.
     """
     if not settings.enabled:
         yield Tracker(None, None)
@@ -110,7 +113,9 @@ def start_run(settings: TrackingSettings, root: Path, name: str, run_id: str | N
     status = "FAILED"
     try:
         mlflow.set_experiment(experiment_id=_experiment(mlflow, settings, root))
-        run = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False)
+        run = mlflow.start_run(
+            run_id=run_id, run_name=None if run_id else name, nested=nested, log_system_metrics=False
+        )
         if "error" in run.data.tags:
             mlflow.delete_tag("error")
         yield Tracker(mlflow, mlflow.active_run().info.run_id)

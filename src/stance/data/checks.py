@@ -143,6 +143,22 @@ def leaks(splits: Splits, pairs: Sequence[tuple[Example, Example]]) -> list[str]
     return found
 
 
+def overlap(splits: Splits, threshold: float) -> dict[str, list[int]]:
+    """Return the positions of the test rows that train or dev holds too, by how much is the same."""
+    seen = [*splits.train, *splits.dev]
+    questions, texts = {_question(e) for e in seen}, {_question(e)[0] for e in seen}
+    unseen = {e.text: e for e in splits.test if _question(e)[0] not in texts}
+    rows = [*seen, *unseen.values()]
+    near = {rows[b].text for a, b in near_duplicates(rows, threshold) if a < len(seen) <= b}
+    same = [_question(e) in questions for e in splits.test]
+    text = [_question(e)[0] in texts for e in splits.test]
+    return {
+        "the same text, holder and target": [i for i, found in enumerate(same) if found],
+        "the same text, another holder or target": [i for i, found in enumerate(text) if found and not same[i]],
+        "a near-duplicate text": [i for i, e in enumerate(splits.test) if e.text in near],
+    }
+
+
 def _question(example: Example) -> tuple[str, str, str]:
     folded = (" ".join((value or "").lower().split()) for value in (example.text, example.holder, example.target))
     text, holder, target = folded

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stance.core import Array, Example, LabelSet
-from stance.evaluation.metrics import Labels, accuracy, confusion_matrix, f1_scores, macro_f1
+from stance.evaluation.metrics import Labels, accuracy, f1_scores, macro_f1
 from stance.settings import MeasureSettings
 
 
@@ -26,32 +26,41 @@ def measure_all(
         predicted: Positions of the predicted labels, shape (n_examples,).
         weights: How often each row counts, shape (n_examples,); None: once.
     """
-    gold = labels.indices(examples)
-    weights = np.ones(len(gold)) if weights is None else weights
-    return {
-        name: _measure(settings, examples, labels, gold, predicted, weights) for name, settings in measures.items()
-    }
+    ones = np.ones(len(examples)) if weights is None else weights
+    values = measure_resampled(measures, examples, labels, predicted, ones[None])
+    return {name: float(value[0]) for name, value in values.items()}
+
+
+def measure_resampled(
+    measures: Mapping[str, MeasureSettings],
+    examples: Sequence[Example],
+    labels: LabelSet,
+    predicted: Labels,
+    weights: Array,
+) -> dict[str, Array]:
+    """As measure_all for several weightings at once, shape (resamples, n_examples); values of shape (resamples,)."""
+    cells = labels.indices(examples) * len(labels) + predicted
+    return {name: _measure(settings, examples, labels, cells, weights) for name, settings in measures.items()}
 
 
 def _measure(
-    settings: MeasureSettings,
-    examples: Sequence[Example],
-    labels: LabelSet,
-    gold: Labels,
-    predicted: Labels,
-    weights: Array,
-) -> float:
+    settings: MeasureSettings, examples: Sequence[Example], labels: LabelSet, cells: Labels, weights: Array
+) -> Array:
     names = list(dict.fromkeys(settings.merge.get(name, name) for name in labels.names))
     merged = np.array([names.index(settings.merge.get(name, name)) for name in labels.names])
+    joined = merged[cells // len(labels)] * len(names) + merged[cells % len(labels)]
     counted = [names.index(name) for name in settings.labels]
-    scores = []
+    total, used = np.zeros(len(weights)), np.zeros(len(weights))
     for rows in _row_sets(settings, examples):
-        confusion = confusion_matrix(merged[gold[rows]], merged[predicted[rows]], len(names), weights[rows])
+        hot = np.eye(len(names) ** 2)[joined[rows]]
+        confusion = (weights[:, rows] @ hot).reshape(-1, len(names), len(names))
         if settings.kind == "accuracy":
-            scores.append(accuracy(confusion))
+            scores = accuracy(confusion)
         else:
-            scores.append(f1_scores(confusion)[counted].mean() if counted else macro_f1(confusion))
-    return float(np.mean(scores)) if scores else 0.0
+            scores = f1_scores(confusion)[:, counted].mean(axis=1) if counted else macro_f1(confusion)
+        total += scores
+        used += confusion.any(axis=(1, 2))  # a set of rows that a resample leaves out has no score
+    return np.asarray(total / np.maximum(used, 1))
 
 
 def _row_sets(settings: MeasureSettings, examples: Sequence[Example]) -> list[npt.NDArray[np.int64]]:

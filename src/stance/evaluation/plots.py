@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stance.evaluation.compare import Compared
 from stance.evaluation.metrics import reliability_bins, risk_coverage
 from stance.evaluation.report import Report
 
@@ -86,6 +87,41 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
     axes.plot(epochs, [entry["train/loss"] for entry in history], color=GREY, marker=".", label="training loss")
     axes.plot(epochs, [entry["dev/macro_f1"] for entry in history], color=BLUE, marker="o", label="dev macro-F1")
     axes.set(xlabel="epoch", ylim=(0, None))
+    axes.legend(frameon=False)
+    return figure
+
+
+def comparison(lines: Sequence[Compared]) -> Figure:
+    """Main measure of each system: its runs as rings, their mean as a dot, the interval over test rows as a line."""
+    figure, axes = _axes(6.5, 1.2 + 0.4 * len(lines))
+    name = next(iter(lines[0].measures))
+    for height, line in enumerate(lines[::-1]):
+        measured = line.measures[name]
+        colour = BLUE if line is lines[0] else GREY
+        axes.plot(measured.over_rows, [height, height], color=colour, linewidth=2)
+        axes.plot(measured.each, [height] * line.runs, "o", markerfacecolor="none", color=colour, markersize=4)
+        axes.plot(measured.mean, height, "o", color=colour, markersize=8)
+        axes.text(measured.over_rows[1], height, f"  {measured.mean:.3f}", va="center")
+    axes.set_yticks(range(len(lines)), [line.system for line in lines[::-1]])
+    axes.set(xlabel=f"{name}: mean over seeds with 95 % interval over test rows; a ring is one seed")
+    axes.margins(x=0.12)
+    return figure
+
+
+def few_shot_curves(curves: Mapping[int, Sequence[Compared]]) -> Figure:
+    """Main measure of each system against the number of training rows of each label."""
+    figure, axes = _axes(6.5, 4)
+    counts = sorted(curves)
+    name = next(iter(curves[counts[0]][0].measures))
+    for system in [line.system for line in curves[counts[0]]]:
+        points = [next(line for line in curves[count] if line.system == system).measures[name] for count in counts]
+        (drawn,) = axes.plot(counts, [point.mean for point in points], marker="o", label=system)
+        intervals = [point.over_seeds or (point.mean, point.mean) for point in points]
+        low, high = ([interval[i] for interval in intervals] for i in (0, 1))
+        axes.fill_between(counts, low, high, color=drawn.get_color(), alpha=0.12, linewidth=0)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.set(xlabel="training rows of each label", ylabel=f"{name}, mean and 95 % interval over seeds")
     axes.legend(frameon=False)
     return figure
 

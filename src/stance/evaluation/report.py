@@ -85,13 +85,15 @@ class Report:
     def to_markdown(self) -> str:
         """Return a page with the scores beside the baselines, the labels, the slices and the mistakes."""
         parts = [f"# Evaluation on {len(self.examples):,} rows\n", summary_table(self), _label_table(self)]
-        parts.append(_table(["probabilities", "value [95 % interval]"], [(n, str(self.scores[n])) for n in PROPER]))
+        parts.append(
+            markdown_table(["probabilities", "value [95 % interval]"], [(n, str(self.scores[n])) for n in PROPER])
+        )
         rows = [(name, str(n), str(score)) for name, (n, score) in self.slices.items()]
-        parts.append("## Slices\n\n" + _table(["slice", "rows", "accuracy [95 % interval]"], rows))
+        parts.append("## Slices\n\n" + markdown_table(["slice", "rows", "accuracy [95 % interval]"], rows))
         mistakes = self.mistakes()
         cells = [[str(v).replace("|", "/").replace("\n", " ") for v in m.values()] for m in mistakes]
         heads = list(mistakes[0]) if mistakes else ["none"]
-        return "\n".join([*parts, "## The most confident mistakes\n", _table(heads, cells)])
+        return "\n".join([*parts, "## The most confident mistakes\n", markdown_table(heads, cells)])
 
 
 PROPER = ("brier", "log_loss", "ece")
@@ -147,7 +149,7 @@ def summary_table(report: Report) -> str:
     """Return the first scores of the model and of each baseline as a Markdown table."""
     named = {"model": report.scores} | dict(report.baselines)
     rows = [(name, *(str(scores.get(key, "")) for key in FIRST)) for name, scores in named.items()]
-    return _table(["", "macro-F1 [95 % interval]", "accuracy", "accuracy where holder or target decides"], rows)
+    return markdown_table(["", "macro-F1 [95 % interval]", "accuracy", "accuracy where holder or target decides"], rows)
 
 
 def _label_table(report: Report) -> str:
@@ -157,7 +159,7 @@ def _label_table(report: Report) -> str:
         (label, str(gold[i]), *(str(report.scores[f"{n}/{label}"]) for n in names))
         for i, label in enumerate(report.labels)
     ]
-    return _table(["label", "rows", "F1", "precision", "recall"], rows)
+    return markdown_table(["label", "rows", "F1", "precision", "recall"], rows)
 
 
 def _slices(examples: Sequence[Example], right: Array, resamples: int) -> dict[str, tuple[int, Score]]:
@@ -179,6 +181,7 @@ def share_with_interval(examples: Sequence[Example], right: npt.ArrayLike, resam
     return with_interval(float(right.mean()), weights @ right / np.maximum(weights.sum(axis=1), 1))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; no cell may hold a bar or a line break."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,6 +1,7 @@
 """What a model has to beat: majority, TF-IDF with a linear classifier, and itself half blind."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,27 +21,50 @@ class Majority:
         return np.tile(self.shares, (len(examples), 1))
 
 
-class Tfidf:
-    """Words and word pairs of text, holder and target, weighted by TF-IDF, into logistic regression."""
+@dataclass(frozen=True)
+class MajorityPerTarget:
+    """Gives the label shares of the training rows about the same target, and of all rows for a new one."""
 
-    def __init__(self, examples: Sequence[Example], labels: LabelSet) -> None:
+    whole: Majority
+    by_target: Mapping[str | None, Majority]
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set."""
+        return self.whole.labels
+
+    def predict_proba(self, examples: Sequence[Example]) -> Array:
+        """Return shape (n_examples, n_labels)."""
+        return np.stack([self.by_target.get(e.target, self.whole).shares for e in examples])
+
+
+class Tfidf:
+    """Words and word pairs of text, holder and target, weighted by TF-IDF, into logistic regression or an SVM."""
+
+    def __init__(self, examples: Sequence[Example], labels: LabelSet, *, svm: bool = False) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
+        from sklearn.svm import LinearSVC
 
         self.labels = labels
         self._pipeline = make_pipeline(
             TfidfVectorizer(
                 ngram_range=(1, 2), min_df=2 if len(examples) > 200 else 1, sublinear_tf=True, token_pattern=r"\S+"
             ),
-            LogisticRegression(C=10, max_iter=2000),
+            LinearSVC(random_state=0) if svm else LogisticRegression(C=10, max_iter=2000),
         )
+        self._svm = svm
         self._pipeline.fit([_bag(e) for e in examples], labels.indices(examples))
 
     def predict_proba(self, examples: Sequence[Example]) -> Array:
-        """Return shape (n_examples, n_labels); labels not seen in training get 0."""
+        """Return shape (n_examples, n_labels); labels not seen in training get 0, an SVM's answer gets 1."""
+        bags, known = [_bag(e) for e in examples], self._pipeline.classes_
         result = np.zeros((len(examples), len(self.labels)))
-        result[:, self._pipeline.classes_] = self._pipeline.predict_proba([_bag(e) for e in examples])
+        if self._svm:
+            result[np.arange(len(examples)), self._pipeline.predict(bags)] = 1
+        else:
+            result[:, known] = self._pipeline.predict_proba(bags)
         return result
 
 
@@ -64,14 +88,26 @@ class Blind:
 
 def baselines(train: Sequence[Example], model: Classifier) -> dict[str, Classifier]:
     """Return the baselines by name; the blind ones are `model` itself, asked without the field."""
-    labels = model.labels
-    counts = np.bincount(labels.indices(train), minlength=len(labels)).astype(np.float64)
     return {
         "target-blind": Blind(model, "target"),
         "holder-blind": Blind(model, "holder"),
-        "tfidf+linear": Tfidf(train, labels),
-        "majority": Majority(labels, counts / counts.sum()),
+        "tfidf+linear": Tfidf(train, model.labels),
+        "majority": majority(train, model.labels),
     }
+
+
+def majority(train: Sequence[Example], labels: LabelSet) -> Majority:
+    """Return the classifier that always gives the most frequent label."""
+    counts = np.bincount(labels.indices(train), minlength=len(labels)).astype(np.float64)
+    return Majority(labels, counts / counts.sum())
+
+
+def majority_per_target(train: Sequence[Example], labels: LabelSet) -> MajorityPerTarget:
+    """Return the classifier that always gives the most frequent label of the target."""
+    rows: dict[str | None, list[Example]] = defaultdict(list)
+    for example in train:
+        rows[example.target].append(example)
+    return MajorityPerTarget(majority(train, labels), {t: majority(part, labels) for t, part in rows.items()})
 
 
 def _bag(example: Example) -> str:

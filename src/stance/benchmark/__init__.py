@@ -1,0 +1,1 @@
+"""The benchmark job: systems beside each other over seeds, in one table."""

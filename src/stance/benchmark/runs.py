@@ -1,0 +1,87 @@
+"""Runs one system with one seed, or takes what an earlier, equal run left in the cache."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stance.atomic import whole_file
+from stance.benchmark.questions import Question
+from stance.data.prepared import rows_digest
+from stance.data.splits import Splits
+from stance.data.subsets import hide
+from stance.evaluation.metrics import Labels
+from stance.training.finetuning import OnLog
+from stance.training.systems import NETWORKS, Recipe, fit
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run predicted for the test rows, the seconds that fitting took, and whether it was done before."""
+
+    predicted: Labels
+    seconds: float
+    cached: bool
+
+
+class Runner:
+    """Runs systems by one recipe and keeps every finished run whole in the folder `cache`."""
+
+    def __init__(self, recipe: Recipe, cache: Path) -> None:
+        self._recipe, self._cache = recipe, cache
+        self._digests: dict[tuple[str, str, int], str] = {}
+
+    def run(self, question: Question, system: str, seed: int, on_log: OnLog) -> Outcome:
+        """Fit `system` on the rows of `question`, without the field that it must not see, and predict test."""
+        splits = visible(question.splits(seed), system)
+        key = self._key(question, splits, system, seed)
+        found = self._read(key, len(splits.test))
+        if found:
+            return found
+        checkpoint = self._cache / f".training-{key[:16]}"
+        started = time.perf_counter()
+        options = {"seed": seed, "least_steps": question.least_steps}
+        try:
+            fitted = fit(system, splits, self._recipe, checkpoint=checkpoint, on_log=on_log, **options)
+        finally:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        seconds = time.perf_counter() - started
+        outcome = Outcome(fitted.predict_proba(splits.test).argmax(axis=1), seconds, False)
+        self._write(key, outcome, {"system": system, "seed": seed, "question": question.name})
+        return outcome
+
+    def _key(self, question: Question, splits: Splits, system: str, seed: int) -> str:
+        """Hash all that the run depends on: its rows, its settings, its seed."""
+        rows = (question.name, str(NETWORKS.get(system)), seed if question.varies else 0)
+        if rows not in self._digests:
+            self._digests[rows] = "".join(map(rows_digest, splits.parts().values()))
+        whole = [FORMAT, self._digests[rows], system, seed, question.least_steps, self._recipe.of(system)]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+    def _read(self, key: str, n_rows: int) -> Outcome | None:
+        """Return the run of that key, or None if there is none or its file is damaged."""
+        names = self._recipe.labels
+        try:
+            kept = json.loads((self._cache / f"{key}.json").read_text("utf-8"))
+            predicted = np.array([names.names.index(name) for name in kept["predicted"]], dtype=np.int64)
+            return Outcome(predicted, float(kept["seconds"]), True) if len(predicted) == n_rows else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _write(self, key: str, outcome: Outcome, what: dict[str, object]) -> None:
+        names = [self._recipe.labels.names[i] for i in outcome.predicted]
+        kept = what | {"seconds": outcome.seconds, "predicted": names, "settings": self._recipe.of(str(what["system"]))}
+        with whole_file(self._cache / f"{key}.json") as draft:
+            draft.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+
+
+def visible(splits: Splits, system: str) -> Splits:
+    """Return the rows as `system` may see them."""
+    field = NETWORKS.get(system)
+    return hide(splits, field) if field else splits

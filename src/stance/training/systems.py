@@ -1,0 +1,110 @@
+"""The systems that a benchmark compares, each fitted by its name. Knows nothing of seeds in plural or of tables."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stance.core import Array, Classifier, Example, LabelSet
+from stance.data.splits import Splits
+from stance.data.subsets import repeat
+from stance.encoding import PairTokenizer
+from stance.evaluation.calibration import softmax
+from stance.network import StanceNetwork
+from stance.settings import ModelSettings, TrainSettings
+from stance.training.baselines import Tfidf, majority, majority_per_target
+from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
+from stance.training.setfit_baseline import SetFit
+
+NETWORKS = {"model": None, "target-blind": "target", "holder-blind": "holder"}
+"""Fine-tuned encoders, each with the field that it never sees."""
+SIMPLE: dict[str, Callable[[list[Example], LabelSet], Classifier]] = {
+    "tfidf+svm": lambda rows, labels: Tfidf(rows, labels, svm=True),
+    "tfidf+logistic": Tfidf,
+    "majority-per-target": majority_per_target,
+    "majority": majority,
+}
+"""Systems without chance: one run tells all."""
+SYSTEMS = ("model", "target-blind", "holder-blind", "setfit", *SIMPLE)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the rows and the seed that decides what a system becomes."""
+
+    labels: LabelSet
+    model: ModelSettings
+    train: TrainSettings
+    setfit_steps: int
+    device: str
+
+    def of(self, system: str) -> dict[str, Any]:
+        """Return the settings that `system` depends on, as plain values."""
+        plain: dict[str, Any] = {"labels": list(self.labels.names)}
+        if system in NETWORKS:
+            train = {k: v for k, v in asdict(self.train).items() if k not in UNUSED}
+            return plain | {"model": asdict(self.model), "train": train, "device": self.device}
+        if system == "setfit":
+            return plain | {"model": asdict(self.model), "steps": self.setfit_steps, "device": self.device}
+        return plain
+
+
+UNUSED = ("name", "resume", "bootstrap", "abstain_accuracy", "checkpoint_steps")
+"""Values of train= that change no prediction."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned network as a Classifier."""
+
+    labels: LabelSet
+    network: StanceNetwork
+    tokenizer: PairTokenizer
+    device: str
+
+    def predict_proba(self, examples: Sequence[Example]) -> Array:
+        """Return shape (n_examples, n_labels)."""
+        return softmax(dev_logits(self.network, examples, self.tokenizer, self.device).double().numpy())
+
+
+def fit(
+    system: str,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    seed: int,
+    least_steps: int,
+    checkpoint: Path,
+    on_log: OnLog,
+) -> Classifier:
+    """Fit a system on train; a network also looks at dev to stop.
+
+    Args:
+        system: One of SYSTEMS.
+        splits: Without what the system must not see.
+        recipe: Its settings.
+        seed: Of the systems that depend on chance.
+        least_steps: A network takes at least so many steps, if need be on repeated rows.
+        checkpoint: A folder to work in.
+        on_log: See fine_tune.
+    """
+    if system in SIMPLE:
+        return SIMPLE[system](splits.train, recipe.labels)
+    if system == "setfit":
+        settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
+        return SetFit(splits.train, recipe.labels, recipe.model, **settings)
+    least = math.ceil(least_steps / recipe.train.epochs) * recipe.train.batch_size if least_steps else 0
+    tuned = fine_tune(
+        replace(splits, train=repeat(splits.train, least)),
+        recipe.labels,
+        recipe.model,
+        replace(recipe.train, resume=False),
+        tokenizer=load_tokenizer(recipe.model),
+        seed=seed,
+        device=recipe.device,
+        checkpoint=checkpoint,
+        run_key="benchmark",
+        on_log=on_log,
+    )
+    return Tuned(recipe.labels, tuned.network, tuned.tokenizer, recipe.device)
