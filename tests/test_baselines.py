@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stance.core import Array, Example, LabelSet
-from stance.training.baselines import Blind, Tfidf, baselines
+from stance.training.baselines import Blind, Tfidf, baselines, majority_per_target
 
 LABELS = LabelSet(("accept", "refuse", "none"))
 TRAIN = [
@@ -46,6 +46,19 @@ def test_baselines_majority_gives_the_shares_of_training() -> None:
 def test_baselines_tfidf_reads_text_and_holder() -> None:
     got = Tfidf(TRAIN * 4, LABELS).predict_proba(TRAIN).argmax(axis=1)
     assert got.tolist() == LABELS.indices(TRAIN).tolist()
+
+
+def test_baselines_svm_answers_without_shares() -> None:
+    got = Tfidf(TRAIN * 4, LABELS, svm=True).predict_proba(TRAIN)
+    assert got.argmax(axis=1).tolist() == LABELS.indices(TRAIN).tolist() and set(got.ravel()) == {0.0, 1.0}
+
+
+def test_baselines_majority_per_target_falls_back_to_all_rows() -> None:
+    per_target = majority_per_target([*TRAIN, Example("We stay out.", "the fund", "Peru", "refuse")] * 2, LABELS)
+    got = per_target.predict_proba([Example("x", "the force"), Example("x", "the moon"), Example("x")])
+    assert per_target.labels == LABELS
+    assert got.tolist() == [[0.5, 0.5, 0.0]] * 3
+    assert majority_per_target(TRAIN, LABELS).predict_proba([Example("x", "the fund")]).tolist() == [[1.0, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("name", ["holder", "target"])

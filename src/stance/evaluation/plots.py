@@ -103,7 +103,7 @@ def comparison(lines: Sequence[Compared]) -> Figure:
         axes.plot(measured.mean, height, "o", color=colour, markersize=8)
         axes.text(measured.over_rows[1], height, f"  {measured.mean:.3f}", va="center")
     axes.set_yticks(range(len(lines)), [line.system for line in lines[::-1]])
-    axes.set(xlabel=f"{name}: mean over seeds with 95 % interval over test rows; a ring is one seed")
+    axes.set_xlabel(f"{name} (dot: mean; line: 95 % over test rows; ring: one seed)", fontsize=9)
     axes.margins(x=0.12)
     return figure
 
