@@ -35,7 +35,7 @@ def make(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
         fixed = [
             f"data.path={data}",
             f"model.encoder={tiny_encoder}",
-            "data.name=tiny",
+            "data.name=bench",
             "model.max_length=64",
             "train.epochs=2",
             "train.learning_rate=3e-3",
@@ -58,15 +58,10 @@ def make(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("benchmark")
-
-
-@pytest.fixture(scope="module")
-def done(make: Make, root: Path) -> Benchmarked:
+def done(make: Make, project: Path) -> Benchmarked:
     """One whole benchmark, tracked."""
     job = make("tracking=mlflow", "few_shot=[2,4]", "leave_out=target", "leave_out_most=2", "systems=[model,majority]")
-    return run_benchmark(job, root, say=quiet, on_log=quiet, command="benchmark.py data=tiny")
+    return run_benchmark(job, project, say=quiet, on_log=quiet, command="benchmark.py data=tiny")
 
 
 @pytest.fixture
@@ -85,7 +80,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def test_benchmark_page_holds_command_data_tables_and_notes(done: Benchmarked) -> None:
     for words in (
-        "# Benchmark: tiny",
+        "# Benchmark: bench",
         "Made by `benchmark.py data=tiny`",
         "| train | ",
         "- the same text, holder and target: 0",
@@ -130,40 +125,42 @@ def test_benchmark_mlflow_has_one_parent_with_a_child_a_run(done: Benchmarked) -
 
 
 def test_benchmark_again_trains_nothing_and_says_the_same(
-    done: Benchmarked, make: Make, root: Path, trainings: list[dict[str, Any]]
+    done: Benchmarked, make: Make, project: Path, trainings: list[dict[str, Any]]
 ) -> None:
     said: list[str] = []
     job = make("few_shot=[2,4]", "systems=[model,majority]")
-    again = run_benchmark(job, root, say=said.append, on_log=quiet)
+    again = run_benchmark(job, project, say=said.append, on_log=quiet)
     assert trainings == [] and again.run_id is None
     assert again.sheets[0].lines == done.sheets[0].lines
     assert any(line.startswith("model seed 2 of 2: macro_f1") and line.endswith("(done before)") for line in said)
 
 
 def test_benchmark_changed_settings_train_anew(
-    done: Benchmarked, make: Make, root: Path, trainings: list[dict[str, Any]]
+    done: Benchmarked, make: Make, project: Path, trainings: list[dict[str, Any]]
 ) -> None:
-    run_benchmark(make("systems=[model]", "train.epochs=1", "seeds=1"), root, say=quiet, on_log=quiet)
+    run_benchmark(make("systems=[model]", "train.epochs=1", "seeds=1"), project, say=quiet, on_log=quiet)
     assert [named["seed"] for named in trainings] == [1]
-    run_benchmark(make("systems=[model]", "seeds=3"), root, say=quiet, on_log=quiet)
+    run_benchmark(make("systems=[model]", "seeds=3"), project, say=quiet, on_log=quiet)
     assert [named["seed"] for named in trainings] == [1, 3], "seeds 1 and 2 were there already"
 
 
 def test_benchmark_interrupted_is_killed_and_goes_on_where_it_was(
-    make: Make, tmp_path: Path, trainings: list[dict[str, Any]]
+    make: Make, project: Path, trainings: list[dict[str, Any]]
 ) -> None:
     def stop(*values: object) -> None:
         if len(trainings) == 2:
             raise KeyboardInterrupt
 
-    job = make("systems=[model]", "tracking=mlflow", "tracking.experiment=stopped")
+    job = make(
+        "systems=[model]", "tracking=mlflow", "tracking.experiment=stopped", "output=stopped", "cache=stopped-runs"
+    )
     with pytest.raises(KeyboardInterrupt):
-        run_benchmark(job, tmp_path, say=quiet, on_log=stop)
+        run_benchmark(job, project, say=quiet, on_log=stop)
     statuses = mlflow.search_runs(experiment_names=["stopped"])["status"]
     assert sorted(statuses) == ["FINISHED", "KILLED", "KILLED"], "seed 1; seed 2 and the parent"
-    assert mlflow.active_run() is None and not (tmp_path / job.output).exists()
-    assert [file.suffix for file in (tmp_path / job.cache).iterdir()] == [".json"]
-    run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
+    assert mlflow.active_run() is None and not (project / job.output).exists()
+    assert [file.suffix for file in (project / job.cache).iterdir()] == [".json"]
+    run_benchmark(job, project, say=quiet, on_log=quiet)
     assert [named["seed"] for named in trainings] == [1, 2, 2]
 
 
@@ -233,6 +230,13 @@ def test_benchmark_says_which_systems_are_left_out_and_why(
     assert [line.system for line in found.sheets[0].lines] == ["tfidf+svm", "tfidf+logistic", "majority"]
 
 
+@pytest.mark.skipif(setfit_baseline.setfit_missing() is not None, reason="setfit is not installed")
+def test_benchmark_setfit_runs_on_the_same_encoder(make: Make, tmp_path: Path) -> None:
+    job = make("systems=[setfit]", "setfit_steps=3", "seeds=1")
+    found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
+    assert [(line.system, line.runs) for line in found.sheets[0].lines] == [("setfit", 1)]
+
+
 @pytest.mark.parametrize(
     ("override", "error", "said"),
     [
@@ -246,11 +250,11 @@ def test_benchmark_says_which_systems_are_left_out_and_why(
     ],
 )
 def test_benchmark_wrong_input_is_a_sentence(
-    make: Make, root: Path, override: str, error: type[StanceError], said: str
+    make: Make, project: Path, override: str, error: type[StanceError], said: str
 ) -> None:
     more = ["~data.measures.accuracy"] if override.startswith("~") else []
     with pytest.raises(error, match=said):
-        run_benchmark(make(override, *more), root, say=quiet, on_log=quiet)
+        run_benchmark(make(override, *more), project, say=quiet, on_log=quiet)
 
 
 def test_benchmark_systems_are_those_of_the_config() -> None:

@@ -31,7 +31,8 @@ class SetFit:
         from datasets import Dataset
         from setfit import SetFitModel, Trainer, TrainingArguments
 
-        logging.getLogger("setfit").setLevel(logging.ERROR)
+        for package in ("setfit", "sentence_transformers"):
+            logging.getLogger(package).setLevel(logging.ERROR)
         self.labels, self._form = labels, model.input_form
         self._model = SetFitModel.from_pretrained(find_encoder(model.encoder), device=device)
         self._model.model_body.max_seq_length = model.max_length
