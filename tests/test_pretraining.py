@@ -30,10 +30,9 @@ def quiet(*values: object) -> None:
 
 
 @pytest.fixture(scope="session")
-def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder with rows for `participation`, and for `circa` as it is published."""
-    root = tmp_path_factory.mktemp("sets")
-    write_jsonl(root / "rows.jsonl", make_rows(150))
+def sets(project: Path) -> Path:
+    """The project folder, with rows for `participation`, and for `circa` as it is published."""
+    root = project
     names = {
         "accept": "yes",
         "refuse": "no",
@@ -126,12 +125,12 @@ def test_pretraining_resumes_to_the_same_weights(sets: Path, make: Make) -> None
         if step >= 10:
             raise KeyboardInterrupt
 
-    overrides = ["tracking=off", "output=stopped", "train.checkpoint_steps=2", "train.batch_size=16"]
+    overrides = ["tracking=off", "output=halted", "train.checkpoint_steps=2", "train.batch_size=16"]
     with pytest.raises(KeyboardInterrupt):
         run_pretrain(make(*overrides), sets, say=quiet, on_log=stop)
-    assert not (sets / "models" / "stopped").exists()
+    assert not (sets / "models" / "halted").exists()
     resumed = run_pretrain(make(*overrides, "train.resume=true"), sets, say=quiet, on_log=quiet)
-    whole = run_pretrain(make(*overrides, "output=whole"), sets, say=quiet, on_log=quiet)
+    whole = run_pretrain(make(*overrides, "output=unbroken"), sets, say=quiet, on_log=quiet)
     one, other = (json.loads((each.path / NOTE).read_text())["weights"] for each in (resumed, whole))
     assert one == other
     with pytest.raises(ConfigError, match="no checkpoint"):
@@ -157,6 +156,10 @@ def test_pretraining_says_which_rows_cross(sets: Path, make: Make, tmp_path: Pat
     [
         (["+sets.nowhere=x"], r"sets: 'nowhere' has no configs/data/nowhere.yaml; expected one of .*circa"),
         (["sets.circa=gone"], r"sets\.circa: no such file or folder gone; give sets\.circa=FOLDER"),
+        (
+            ["experiment=stance-base", "sets.participation=gone"],
+            r"(?s)sets\.part.*sets\.perspectrum: .*also\.part.*\[\]",
+        ),
         (["sets.circa=null", "sets.participation=null"], r"sets: no set is left to learn from"),
         (["objective=hypotheses", "hold_out=unscon"], r"hold_out: got 'unscon', which has no folder in sets"),
         (["hold_out=circa"], r"hold_out: needs objective=hypotheses"),

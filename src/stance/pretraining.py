@@ -15,7 +15,8 @@ from stance.config import compose_settings
 from stance.core import Example
 from stance.data.crossing import without_crossing
 from stance.data.splits import Splits
-from stance.errors import ConfigError
+from stance.encoding import PairTokenizer
+from stance.errors import ConfigError, summarise
 from stance.evaluation.plots import learning_curve
 from stance.inference.bundle import file_hash, now
 from stance.line import Say, run_prepare
@@ -63,19 +64,16 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
     device, tokenizer = choose_device(job.device), load_tokenizer(job.model)
     sets, held_out = gather(job, root, say)
     mix = Mix(sets, job.temperature, job.train, job.seed)
-    hypotheses = job.objective == "hypotheses"
-    task: Task = HypothesisTask(mix, tokenizer, job.options, job.reword) if hypotheses else MultiTask(mix, tokenizer)
     target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
     key = _run_key(job, sets)
     run_id = check_note(checkpoint, key).get("run_id") if job.train.resume else None
     with start_run(job.tracking, root, f"{job.output} seed={job.seed} epochs={job.train.epochs}", run_id) as tracker:
         if run_id is None:
             _log_inputs(tracker, job, sets, root)
-        counts = ", ".join(f"{s.name} {n:,} of {len(s.splits.train):,}" for s, n in zip(sets, mix.counts, strict=True))
-        say(f"training ({device}); rows an epoch: {counts}")
+        say(f"training ({device}); rows an epoch: {mix}")
         started = time.perf_counter()
         tuned = learn(
-            task,
+            _task(job, mix, tokenizer),
             job.model,
             job.train,
             tokenizer=tokenizer,
@@ -87,15 +85,21 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
             on_log=tracker.logging(on_log),
         )
         seconds = time.perf_counter() - started
-        if hypotheses:
+        if job.objective == "hypotheses":
             save_zero_shot(target, job, sets, tuned, device)
             table, scores = score_zero_shot(target, sets, held_out)
         else:
             _save_encoder(target, job, sets, tuned)
-            table, scores = _dev_table(tuned)
+            table, scores = _dev_table(tuned), {}
         _log_results(tracker, tuned, table, {**scores, "train/seconds": seconds})
     shutil.rmtree(checkpoint, ignore_errors=True)
     return Pretrained(target, table, tuned.history, tracker.run_id, seconds)
+
+
+def _task(job: PretrainJob, mix: Mix, tokenizer: PairTokenizer) -> Task:
+    if job.objective == "hypotheses":
+        return HypothesisTask(mix, tokenizer, job.options, job.reword)
+    return MultiTask(mix, tokenizer)
 
 
 def gather(job: PretrainJob, root: Path, say: Say) -> tuple[list[TaskSet], TaskSet | None]:
@@ -105,7 +109,7 @@ def gather(job: PretrainJob, root: Path, say: Say) -> tuple[list[TaskSet], TaskS
         ConfigError: No set has a path, a set has no config, or the held-out one is not among them.
         DataError: A set can't be read.
     """
-    _check(job)
+    _check(job, root)
     chosen = {name: _prepared(name, path, job, root) for name, path in job.sets.items() if path}
     held_out = chosen.pop(job.hold_out) if job.hold_out else None
     others = {held_out.name: held_out.splits} if held_out else {}
@@ -121,8 +125,8 @@ def gather(job: PretrainJob, root: Path, say: Say) -> tuple[list[TaskSet], TaskS
     return sets, replace(held_out, splits=_few(held_out.splits, job)) if held_out else None
 
 
-def _check(job: PretrainJob) -> None:
-    """Raise ConfigError for sets that can't be learned together."""
+def _check(job: PretrainJob, root: Path) -> None:
+    """Raise ConfigError for sets that are not there or can't be learned together."""
     given = [name for name, path in job.sets.items() if path]
     known = sorted(file.stem for file in (CONFIGS / "data").glob("*.yaml"))
     unknown = [name for name in (*job.sets, *job.also, *job.label_sets) if name not in known]
@@ -130,6 +134,17 @@ def _check(job: PretrainJob) -> None:
         raise ConfigError(
             f"sets: '{unknown[0]}' has no configs/data/{unknown[0]}.yaml; expected one of {', '.join(known)}"
         )
+    asked = [(f"sets.{name}", path, "FOLDER, or null to leave it out") for name, path in job.sets.items() if path]
+    asked += [
+        (f"also.{name}", path, "[FILE], or [] to do without") for name in given for path in job.also.get(name, [])
+    ]
+    missing = [
+        f"{key}: no such file or folder {path}; give {key}={instead}"
+        for key, path, instead in asked
+        if not (Path(path).exists() or (root / path).exists())
+    ]
+    if missing:
+        raise ConfigError(summarise(missing))
     if job.hold_out and job.hold_out not in given:
         raise ConfigError(
             f"hold_out: got '{job.hold_out}', which has no folder in sets; expected one of {', '.join(given)}. "
@@ -145,10 +160,6 @@ def _check(job: PretrainJob) -> None:
 
 def _prepared(name: str, path: str, job: PretrainJob, root: Path) -> TaskSet:
     labels = job.label_sets.get(name, name)
-    if not (Path(path).exists() or (root / path).exists()):
-        raise ConfigError(
-            f"sets.{name}: no such file or folder {path}; give sets.{name}=FOLDER, or null to leave it out"
-        )
     given = compose_settings("prepare", [f"data={name}", f"labels={labels}", "data.path=-"], PrepareJob)
     also = job.also.get(name, [])
     data = replace(given.data, path=path, also=[*given.data.also, *also], name=f"{name}-more" if also else name)
@@ -203,11 +214,11 @@ def _best(tuned: FineTuned) -> dict[str, float]:
     return {name: round(value, 4) for name, value in best.items() if name.startswith("dev")}
 
 
-def _dev_table(tuned: FineTuned) -> tuple[str, dict[str, float]]:
+def _dev_table(tuned: FineTuned) -> str:
     best = _best(tuned)
     named = {n.removeprefix("dev_sets/"): v for n, v in best.items() if n.startswith("dev_sets/")}
     rows = [*named.items(), ("mean", best["dev/macro_f1"])]
-    return "\n".join(["| set | dev macro-F1 |", "| --- | --- |", *(f"| {n} | {v:.3f} |" for n, v in rows)]), {}
+    return "\n".join(["| set | dev macro-F1 |", "| --- | --- |", *(f"| {n} | {v:.3f} |" for n, v in rows)])
 
 
 def _log_inputs(tracker: Tracker, job: PretrainJob, sets: list[TaskSet], root: Path) -> None:

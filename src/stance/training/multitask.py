@@ -60,6 +60,10 @@ class Mix:
     settings: TrainSettings
     seed: int
 
+    def __str__(self) -> str:
+        shares = zip(self.sets, self.counts, strict=True)
+        return ", ".join(f"{each.name} {count:,} of {len(each.splits.train):,}" for each, count in shares)
+
     @property
     def counts(self) -> list[int]:
         """Rows of each set in an epoch."""
