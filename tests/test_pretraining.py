@@ -15,6 +15,7 @@ from stance.cli import main
 from stance.config import compose_settings
 from stance.core import Example
 from stance.errors import ConfigError, DataError, ModelError
+from stance.inference import bundle
 from stance.line import Trained, run_evaluate, run_train
 from stance.packaging.package import add_onnx
 from stance.pretraining import NOTE, Pretrained, run_pretrain
@@ -203,6 +204,13 @@ def test_zeroshot_learns_the_labels_it_is_shown_and_reports_the_others(zero: Pre
     assert {"participation, labels seen", "circa, labels never seen"} <= set(rows)
     cells = [float(cell) for cell in rows["participation, labels seen"].split("|")[3:-1]]
     assert cells[0] > cells[2], "macro-F1 above the majority's"
+
+
+def test_zeroshot_model_is_used_only_where_it_is_named(
+    zero: Pretrained, trained: Trained, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "ROOT", sets)
+    assert zero.path.parent == trained.bundle.parent and bundle.find_bundle() != zero.path
 
 
 def test_zeroshot_command_takes_labels(zero: Pretrained, capsys: pytest.CaptureFixture[str]) -> None:

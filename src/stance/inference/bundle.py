@@ -173,8 +173,9 @@ def _trained_bundles() -> list[tuple[str, Path]]:
     found = []
     for file in (ROOT / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
         with contextlib.suppress(ModelError):
-            if file.parent != CARRIED:
-                found.append((read_manifest(file.parent).created, file.parent))
+            manifest = read_manifest(file.parent)
+            if file.parent != CARRIED and manifest.kind == "labels":  # one for any labels is used where it is named
+                found.append((manifest.created, file.parent))
     return found
 
 
