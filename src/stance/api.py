@@ -1,6 +1,7 @@
 """The door for other code: load() and predict()."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def predict(
     *,
     holder: str | None = None,
     target: str | None = None,
+    labels: Mapping[str, str] | None = None,
     model: str | os.PathLike[str] | None = None,
 ) -> Prediction:
     """Say what `holder` says about `target` in `text`.
@@ -38,11 +40,13 @@ def predict(
         text: One sentence, sometimes two.
         holder: Whose stance; None means the text's obvious holder.
         target: On what; None means whatever undertaking the text is about.
+        labels: Name -> meaning in words, for a model trained to be asked about any labels: {"favor": "is for
+            the target", "against": "is against the target"}; None means the model's own.
         model: See load; it is loaded once and kept.
 
     Raises:
-        DataError: The text, holder or target can't be read.
-        ModelError: There is no model, or it is damaged.
+        DataError: The text, holder, target or labels can't be read.
+        ModelError: There is no model, it is damaged, or it answers only its own labels.
     """
     if model is not None and str(model).startswith("models:/"):
         predictor = _kept(str(model), 0)
@@ -50,7 +54,7 @@ def predict(
         folder = find_bundle(model)
         manifest = folder / MANIFEST
         predictor = _kept(str(folder), manifest.stat().st_mtime_ns if manifest.exists() else 0)
-    return predictor.predict(Example(text, target, holder))
+    return (predictor.asking(labels) if labels is not None else predictor).predict(Example(text, target, holder))
 
 
 @lru_cache(maxsize=4)

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(options: argparse.Namespace) -> None:
     from stance.api import predict
 
-    answer = predict(options.text, holder=options.holder, target=options.target, model=options.model)
+    labels = dict(word.partition("=")[::2] for word in options.label) if options.label else None
+    answer = predict(options.text, holder=options.holder, target=options.target, labels=labels, model=options.model)
     sys.stdout.write((json.dumps(asdict(answer), ensure_ascii=False) if options.json else _readable(answer)) + "\n")
 
 
@@ -92,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("text", metavar="TEXT", help="the sentence, in quotes")
     one.add_argument("--holder", help="whose stance (default: the text's obvious holder)")
     one.add_argument("--target", help="on what (default: whatever undertaking the text is about)")
+    one.add_argument(
+        "--label",
+        action="append",
+        metavar="NAME=MEANING",
+        help="a label in words, given twice or more, for a model that can be asked about any labels",
+    )
     one.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     one.set_defaults(run=_predict)
     many = commands.add_parser(

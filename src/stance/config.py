@@ -11,18 +11,29 @@ from typing import Any, TypeVar, cast
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
 from stance.paths import CONFIGS
-from stance.settings import BenchmarkJob, EvaluateJob, PackageJob, PrepareJob, RebuildJob, TrainJob, problems
+from stance.settings import (
+    BenchmarkJob,
+    EvaluateJob,
+    PackageJob,
+    PrepareJob,
+    PretrainJob,
+    RebuildJob,
+    TrainJob,
+    problems,
+)
 
 Job = TypeVar("Job")
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
+    "pretrain": PretrainJob,
     "train": TrainJob,
     "evaluate": EvaluateJob,
     "package": PackageJob,
@@ -70,8 +81,13 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
 
 
 def _composed(name: str, overrides: list[str]) -> DictConfig:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed: DictConfig = compose(name, overrides)
+    outer = GlobalHydra.instance().hydra  # of the script that runs, if one does
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            composed: DictConfig = compose(name, overrides)
+    finally:
+        GlobalHydra.instance().hydra = outer
     return composed
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from stance.core import Example
-from stance.text import render
+from stance.text import Pair, render
 
 Ids = npt.NDArray[np.int64]
 
@@ -52,9 +52,12 @@ class PairTokenizer:
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """Tokenise examples, in order; `cut` says how many tokens of each did not fit."""
-        pairs = [render(example, self.input_form) for example in examples]
+        return self.encode_pairs([render(example, self.input_form) for example in examples])
+
+    def encode_pairs(self, pairs: Sequence[Pair]) -> list[Encoded]:
+        """Tokenise rendered pairs, as encode does."""
         encoded = []
-        for pair, whole in zip(pairs, self._whole.encode_batch(pairs), strict=True):
+        for pair, whole in zip(pairs, self._whole.encode_batch(list(pairs)), strict=True):
             cut = max(0, len(whole.ids) - self.max_length)
             kept = self._cutting.encode(*pair) if cut else whole
             encoded.append(Encoded(kept.ids, kept.type_ids, cut))

@@ -105,6 +105,10 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
 
     source = locate_bundle(job.bundle, root, job)
     predictor = load_predictor(source, backend=job.backend)
+    if predictor.manifest.kind == "hypotheses":
+        predictor = (
+            predictor if tuple(job.labels.names) == predictor.labels.names else predictor.asking(job.labels.names)
+        )
     _require_labels(job.labels, predictor.labels, source)
     examples = _part(job, root)
     blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}

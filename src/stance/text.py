@@ -26,5 +26,20 @@ def render(example: Example, input_form: str) -> Pair:
         example: Its label is not looked at.
         input_form: A name in INPUT_FORMS.
     """
-    sentence, question = INPUT_FORMS[input_form](example)
+    return _folded(*INPUT_FORMS[input_form](example))
+
+
+def render_hypothesis(example: Example, definition: str) -> Pair:
+    """Return (the sentence, what a label means said of holder and target), white space folded.
+
+    The definition comes first, so that a pair too long for the model never loses it.
+
+    Args:
+        example: Its label is not looked at.
+        definition: The label in words, such as "is for the target".
+    """
+    return _folded(example.text, f"{definition} - {_fields(example)[1]}")
+
+
+def _folded(sentence: str, question: str) -> Pair:
     return " ".join(sentence.split()), " ".join(question.split())

@@ -19,7 +19,7 @@ class Backend(Protocol):
     """Weights that can be run."""
 
     def logits(self, batch: Batch) -> Logits:
-        """Return shape (rows, n_labels)."""
+        """Return shape (rows, n_outputs)."""
         ...
 
 
@@ -58,7 +58,7 @@ class OnnxBackend:
         self._names = [given.name for given in self._session.get_inputs()]
 
     def logits(self, batch: Batch) -> Logits:
-        """Return shape (rows, n_labels)."""
+        """Return shape (rows, n_outputs)."""
         given = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.segments}
         result: Logits = self._session.run(None, {name: given[name] for name in self._names})[0]
         return result
@@ -73,10 +73,10 @@ class TorchBackend:
         except ImportError as error:
             raise MissingExtraError("torch", "train") from error
         self._device = device
-        self._network = load_network(folder, len(manifest.labels), manifest.pooling).to(device)
+        self._network = load_network(folder, manifest.outputs, manifest.pooling).to(device)
 
     def logits(self, batch: Batch) -> Logits:
-        """Return shape (rows, n_labels)."""
+        """Return shape (rows, n_outputs)."""
         import torch
 
         tensors = (torch.from_numpy(a).to(self._device) for a in (batch.ids, batch.mask, batch.segments))

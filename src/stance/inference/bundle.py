@@ -28,7 +28,7 @@ class Manifest:
         format_version: Of the bundle's layout.
         name: Of the bundle.
         created: UTC time, ISO format.
-        labels: Names in the order of the model's outputs.
+        labels: Names in the order of the model's outputs, or of `definitions`.
         max_length: Tokens that the model reads.
         input_form: How holder and target are worded, see stance.text.
         pooling: mean or first.
@@ -40,6 +40,8 @@ class Manifest:
         settings: The training settings.
         scores: On the test part: name -> [value, low, high].
         files: File name -> SHA-256 in hex.
+        kind: labels (one output a label), or hypotheses (one output, the score of a label in words).
+        definitions: Of kind hypotheses: label -> its meaning in words, for the labels asked about if none are given.
     """
 
     format_version: int
@@ -57,6 +59,13 @@ class Manifest:
     settings: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, list[float]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    kind: str = "labels"
+    definitions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network's head."""
+        return 1 if self.kind == "hypotheses" else len(self.labels)
 
     @property
     def label_set(self) -> LabelSet:
@@ -95,8 +104,13 @@ def read_manifest(path: Path) -> Manifest:
     try:
         manifest = Manifest(**{name: value for name, value in values.items() if name in known})
         sound = manifest.temperature > 0 and 0 <= manifest.threshold <= 1 and len(manifest.label_set) > 1
+        known_kind = manifest.kind == "labels" or (
+            manifest.kind == "hypotheses" and list(manifest.definitions) == manifest.labels
+        )
     except Exception as error:
         raise ModelError(f"{file}: broken ({error}). Train or fetch the bundle again") from error
+    if not known_kind:
+        raise ModelError(f"{file}: kind '{manifest.kind}' or its definitions are not known. Install a newer stance")
     if not sound:
         raise ModelError(f"{file}: temperature or threshold out of range. Train or fetch the bundle again")
     return manifest
@@ -159,8 +173,9 @@ def _trained_bundles() -> list[tuple[str, Path]]:
     found = []
     for file in (ROOT / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
         with contextlib.suppress(ModelError):
-            if file.parent != CARRIED:
-                found.append((read_manifest(file.parent).created, file.parent))
+            manifest = read_manifest(file.parent)
+            if file.parent != CARRIED and manifest.kind == "labels":  # one for any labels is used where it is named
+                found.append((manifest.created, file.parent))
     return found
 
 

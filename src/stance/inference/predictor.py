@@ -1,7 +1,8 @@
 """A loaded bundle that answers: examples in, Predictions out, order kept."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -13,6 +14,7 @@ from stance.errors import DataError, ModelError
 from stance.evaluation.calibration import softmax
 from stance.inference.backends import Backend, open_backend
 from stance.inference.bundle import Manifest, find_bundle, read_manifest, verify
+from stance.text import render_hypothesis
 
 WINDOW = 4096
 """Examples that predict_many reads ahead to sort them by length."""
@@ -26,6 +28,25 @@ class Predictor:
     def __init__(self, manifest: Manifest, tokenizer: PairTokenizer, backend: Backend) -> None:
         self.manifest, self.labels = manifest, manifest.label_set
         self._tokenizer, self._backend = tokenizer, backend
+
+    def asking(self, labels: Mapping[str, str]) -> "Predictor":
+        """Return the same model, asked about other labels, which it need never have seen; it never abstains.
+
+        Args:
+            labels: Name -> its meaning, said of holder and target: {"favor": "is for the target", ...}.
+
+        Raises:
+            ModelError: The model answers only the labels that it was trained on.
+            DataError: Fewer than two labels, or one without words.
+        """
+        if self.manifest.kind != "hypotheses":
+            raise ModelError(
+                f"model '{self.manifest.name}': answers only {', '.join(self.labels.names)}. To ask about "
+                "other labels, train one with: python scripts/pretrain.py objective=hypotheses"
+            )
+        _check_labels(labels)
+        given = replace(self.manifest, labels=list(labels), definitions=dict(labels), threshold=0.0)
+        return Predictor(given, self._tokenizer, self._backend)
 
     def predict(self, example: Example | str) -> Prediction:
         """Answer one example; a bare string is a text without holder and target.
@@ -48,10 +69,11 @@ class Predictor:
         source, position = iter(examples), 0
         while window := list(islice(source, batch_size)):
             checked = [_checked(example, position + i) for i, example in enumerate(window)]
-            encoded = self._tokenizer.encode(checked)
+            encoded = self._encode(checked)
             probabilities = softmax(self._run(encoded), self.manifest.temperature)
-            for row, code in zip(probabilities, encoded, strict=True):
-                yield self._prediction(row, code.cut)
+            each = len(encoded) // len(checked)
+            for i, row in enumerate(probabilities):
+                yield self._prediction(row, max(code.cut for code in encoded[i * each : (i + 1) * each]))
             position += len(window)
 
     def predict_proba(self, examples: Sequence[Example]) -> Array:
@@ -61,17 +83,24 @@ class Predictor:
     def logits(self, examples: Sequence[Example]) -> npt.NDArray[np.float64]:
         """Return the model's raw outputs of shape (n_examples, n_labels)."""
         parts = [
-            self._run(self._tokenizer.encode([_checked(e, start + i) for i, e in enumerate(window)]))
+            self._run(self._encode([_checked(e, start + i) for i, e in enumerate(window)]))
             for start in range(0, len(examples), WINDOW)
             if (window := examples[start : start + WINDOW])
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
 
+    def _encode(self, examples: Sequence[Example]) -> list[Encoded]:
+        """Tokenise what the network reads: one pair an example, or one for each label in words."""
+        if self.manifest.kind == "labels":
+            return self._tokenizer.encode(examples)
+        words = self.manifest.definitions.values()
+        return self._tokenizer.encode_pairs([render_hypothesis(e, meaning) for e in examples for meaning in words])
+
     def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
-        result = np.empty((len(encoded), len(self.labels)))
+        result = np.empty((len(encoded), self.manifest.outputs))
         for positions in by_length(encoded, MAX_TOKENS):
             result[positions] = self._backend.logits(self._tokenizer.pad(encoded, positions))
-        return result
+        return result.reshape(-1, len(self.labels))
 
     def _prediction(self, row: Array, cut: int) -> Prediction:
         best = int(row.argmax())
@@ -102,6 +131,19 @@ def load_predictor(
     except Exception as error:
         raise ModelError(f"{folder / 'tokenizer.json'}: can't be read ({error}). Fetch the bundle again") from error
     return Predictor(manifest, tokenizer, open_backend(folder, manifest, backend, device))
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    """Raise DataError for labels that can't be asked about."""
+    if not isinstance(labels, Mapping) or len(labels) < 2:
+        raise DataError(
+            f"labels: got {labels!r:.80}; expected two or more, each with its meaning, "
+            'such as {"favor": "is for the target", "against": "is against the target"}'
+        )
+    for name, meaning in labels.items():
+        problem = text_problem(name, "its name") or text_problem(meaning, "its meaning")
+        if problem:
+            raise DataError(f"labels: label {name!r}: {problem}")
 
 
 def _checked(example: Example | str, position: int) -> Example:

@@ -49,7 +49,7 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
         ModelError: The plain ONNX export differs from the trained weights; the bundle stays as it was.
     """
     manifest = read_manifest(path)
-    network = load_network(path, len(manifest.labels), manifest.pooling)
+    network = load_network(path, manifest.outputs, manifest.pooling)
     trained = load_predictor(path, backend="torch").logits(examples)
     gold = manifest.label_set.indices(examples)
     with TemporaryDirectory() as scratch:

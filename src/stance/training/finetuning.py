@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from stance.core import Example, LabelSet
 from stance.data.augment import augment
 from stance.data.splits import Splits
-from stance.encoding import Batch, PairTokenizer, by_length
+from stance.encoding import Batch, Encoded, PairTokenizer, by_length
 from stance.errors import ConfigError
 from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from stance.network import StanceNetwork, new_network
 from stance.settings import ModelSettings, TrainSettings
 from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from stance.training.task import Task, bucketed
 
-BUCKET_BATCHES = 16
-"""Rows are sorted by length within runs of so many batches."""
 OnLog = Callable[[int, int, Mapping[str, float]], object]
 
 
@@ -32,6 +31,43 @@ class FineTuned:
     network: StanceNetwork
     tokenizer: PairTokenizer
     history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """One data set with one label set."""
+
+    splits: Splits
+    labels: LabelSet
+    settings: TrainSettings
+    tokenizer: PairTokenizer
+    seed: int
+
+    @property
+    def outputs(self) -> int:
+        """One a label."""
+        return len(self.labels)
+
+    @property
+    def steps(self) -> int:
+        """Batches that hold every row once."""
+        return math.ceil(len(self.splits.train) / self.settings.batch_size)
+
+    def loss(self) -> nn.Module:
+        """Return the loss of the settings."""
+        return loss_function(self.splits.train, self.labels, self.settings)
+
+    def batches(self, epoch: int, skip: int) -> Iterator[tuple[Batch, Tensor]]:
+        """Yield batches with the gold labels' positions, shape (rows,)."""
+        rng = np.random.default_rng([self.seed, epoch])
+        rows = self.tokenizer.encode(augment(self.splits.train, self.settings.augment, rng))
+        gold = self.labels.indices(self.splits.train)
+        for positions in bucketed([len(row.ids) for row in rows], self.settings.batch_size, rng)[skip:]:
+            yield self.tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
+
+    def scores(self, network: StanceNetwork, device: str) -> dict[str, float]:
+        """Return the scores on dev."""
+        return dev_scores(network, self.splits.dev, self.labels, self.tokenizer, device)
 
 
 def fine_tune(
@@ -68,20 +104,48 @@ def fine_tune(
     Raises:
         ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
     """
+    task = LabelTask(splits, labels, settings, tokenizer, seed)
+    return learn(
+        task,
+        model,
+        settings,
+        tokenizer=tokenizer,
+        seed=seed,
+        device=device,
+        checkpoint=checkpoint,
+        run_key=run_key,
+        run_id=run_id,
+        on_log=on_log,
+    )
+
+
+def learn(
+    task: Task,
+    model: ModelSettings,
+    settings: TrainSettings,
+    *,
+    tokenizer: PairTokenizer,
+    seed: int,
+    device: str,
+    checkpoint: Path,
+    run_key: str,
+    run_id: str | None = None,
+    on_log: OnLog,
+) -> FineTuned:
+    """As fine_tune, for any task."""
     torch.manual_seed(seed)
-    network = _start(model, settings, len(labels), device)
+    network = _start(model, settings, task.outputs, device)
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    steps_an_epoch = math.ceil(len(splits.train) / settings.batch_size)
-    total = steps_an_epoch * settings.epochs
-    loss_of = loss_function(splits.train, labels, settings).to(device)
+    total = task.steps * settings.epochs
+    loss_of = task.loss().to(device)
     autocast = use_bf16(settings.precision, device)
     progress = Progress(run_id=run_id)
     if settings.resume:
         progress = load_checkpoint(checkpoint, run_key, network, optimizer)
     while progress.epoch < settings.epochs and progress.stale < settings.patience:
-        for batch, gold in _epoch(splits.train, labels, tokenizer, settings, seed, progress):
-            step = progress.epoch * steps_an_epoch + progress.batch
+        for batch, gold in task.batches(progress.epoch, progress.batch):
+            step = progress.epoch * task.steps + progress.batch
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * schedule(step / total, settings.warmup)
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
@@ -93,9 +157,9 @@ def fine_tune(
                 on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
             if (step + 1) % settings.checkpoint_steps == 0:
                 save_checkpoint(checkpoint, run_key, network, optimizer, progress)
-        scores = dev_scores(network, splits.dev, labels, tokenizer, device)
+        scores = task.scores(network, device)
         entry = progress.finish_epoch(scores, network)
-        on_log(progress.epoch * steps_an_epoch, total, entry)
+        on_log(progress.epoch * task.steps, total, entry)
         save_checkpoint(checkpoint, run_key, network, optimizer, progress)
     network.load_state_dict(progress.best)
     return FineTuned(network.eval(), tokenizer, progress.history)
@@ -188,11 +252,15 @@ def choose_device(device: str) -> str:
     return "cuda" if there and device != "cpu" else "cpu"
 
 
-@torch.inference_mode()
 def dev_logits(network: StanceNetwork, examples: Sequence[Example], tokenizer: PairTokenizer, device: str) -> Tensor:
     """Return logits of shape (n_examples, n_labels) in float32."""
+    return encoded_logits(network, tokenizer.encode(examples), tokenizer, device)
+
+
+@torch.inference_mode()
+def encoded_logits(network: StanceNetwork, rows: Sequence[Encoded], tokenizer: PairTokenizer, device: str) -> Tensor:
+    """Return logits of shape (n_rows, n_outputs) in float32."""
     network.eval()
-    rows = tokenizer.encode(examples)
     result = torch.empty(len(rows), network.head.out_features)
     for positions in by_length(rows, 4096):
         result[positions] = network(*_tensors(tokenizer.pad(rows, positions), device)).float().cpu()
@@ -208,29 +276,6 @@ def dev_scores(
     confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
     return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}
-
-
-def _epoch(
-    examples: Sequence[Example],
-    labels: LabelSet,
-    tokenizer: PairTokenizer,
-    settings: TrainSettings,
-    seed: int,
-    progress: Progress,
-) -> Iterator[tuple[Batch, Tensor]]:
-    """Yield the batches of an epoch that are still to do, in an order that the seed alone decides."""
-    rng = np.random.default_rng([seed, progress.epoch])
-    rows = tokenizer.encode(augment(examples, settings.augment, rng))
-    gold = labels.indices(examples)
-    order = rng.permutation(len(rows))
-    span = settings.batch_size * BUCKET_BATCHES
-    batches: list[list[int]] = []
-    for start in range(0, len(order), span):
-        run = sorted(order[start : start + span].tolist(), key=lambda p: len(rows[p].ids))
-        batches += [run[i : i + settings.batch_size] for i in range(0, len(run), settings.batch_size)]
-    rng.shuffle(batches)
-    for positions in batches[progress.batch :]:
-        yield tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
 
 
 def _tensors(batch: Batch, device: str) -> tuple[Tensor, ...]:
