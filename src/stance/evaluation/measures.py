@@ -28,9 +28,7 @@ def measure_all(
     """
     gold = labels.indices(examples)
     weights = np.ones(len(gold)) if weights is None else weights
-    return {
-        name: _measure(settings, examples, labels, gold, predicted, weights) for name, settings in measures.items()
-    }
+    return {name: _measure(settings, examples, labels, gold, predicted, weights) for name, settings in measures.items()}
 
 
 def _measure(
