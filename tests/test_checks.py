@@ -54,7 +54,7 @@ def test_checks_severity_follows_the_settings(key: str, other: Example, level: s
     parts = ([A, other], [], []) if key == "on_contradiction" else ([A, other], [replace(B, holder="x")], [])
     report = check(*parts, settings=replace(SETTINGS, **{key: level}))
     assert len(report.errors) == (level == "error")
-    assert any("two labels" in w or "one group" in w for w in report.warnings) == (level == "warn")
+    assert any("two labels" in w or "the same text" in w for w in report.warnings) == (level == "warn")
 
 
 @pytest.mark.parametrize(

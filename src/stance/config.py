@@ -5,13 +5,15 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -31,6 +33,8 @@ from stance.settings import (
 
 Job = TypeVar("Job")
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+OPEN = ("labels.names", "labels.aliases", "data.measures", "data.files", "data.source.urls")
+"""Settings whose keys the user chooses: an override takes their place whole, where Hydra would add to them."""
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
     "pretrain": PretrainJob,
@@ -73,6 +77,7 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
         ConfigError: As load_settings, and for an override that names no setting.
     """
     register_settings()
+    overrides = [_opened(word) for word in overrides]
     try:
         return load_settings(_composed(name, overrides), job)
     except HYDRA_ERRORS as error:
@@ -88,7 +93,20 @@ def _composed(name: str, overrides: list[str]) -> DictConfig:
             composed: DictConfig = compose(name, overrides)
     finally:
         GlobalHydra.instance().hydra = outer
-    return composed
+    return _with_open(composed, overrides)
+
+
+def _opened(word: str) -> str:
+    """Let an override of an open setting bring keys that the composed file lacks."""
+    return f"++{word}" if word.startswith(tuple(f"{key}={{" for key in OPEN)) else word
+
+
+def _with_open(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """Let overrides of the open settings stand alone, without the keys of the composed file."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.key_or_group in OPEN and isinstance(value := override.value(), dict):
+            OmegaConf.update(config, override.key_or_group, value, merge=False)
+    return config
 
 
 def _fault(name: str, override: str) -> str | None:
@@ -111,7 +129,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         return
     register_settings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    words = sys.argv[1:]
+    words = sys.argv[1:] = [_opened(word) for word in sys.argv[1:]]
     try:
         if not any(word.startswith("-") for word in words):  # a multirun's lists are Hydra's to take apart
             compose_settings(name, words, JOBS[name])
@@ -123,7 +141,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
 
     def job(config: DictConfig) -> None:
         try:
-            task(load_settings(config, JOBS[name]))
+            task(load_settings(_with_open(config, HydraConfig.get().overrides.task), JOBS[name]))
         except (StanceError, OSError) as error:
             failures.append(os_sentence(error) if isinstance(error, OSError) else str(error))
             sys.stderr.write(f"error: {failures[-1]}\n")

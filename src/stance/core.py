@@ -73,7 +73,10 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
-            raise ConfigError(f"labels: got {list(self.names)}; expected two or more different names")
+            raise ConfigError(
+                f"labels: got {list(self.names)}; expected two or more different names. "
+                """Name them, for example 'labels.names={"yes": "", "no": ""}'"""
+            )
 
     def __len__(self) -> int:
         return len(self.names)

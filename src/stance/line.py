@@ -13,9 +13,10 @@ import numpy as np
 from stance.atomic import whole_folder
 from stance.core import Classifier, Example, LabelSet
 from stance.data.augment import swap_states
+from stance.data.download import fetch_data
 from stance.data.prepared import Prepared, prepare, read_all, rows_digest
 from stance.data.splits import Splits
-from stance.errors import ConfigError
+from stance.errors import ConfigError, DataError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
 from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
@@ -40,12 +41,24 @@ class Trained:
 
 
 def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
-    """Make data.path and data.also absolute: as seen from the working directory, else from the project."""
+    """Make data.path and data.also absolute, seen from the working directory or else the project; fetch if asked to.
+
+    Raises:
+        DataError: The files can't be fetched, or a published data set is not there.
+    """
 
     def found(path: str) -> str:
         return str(Path(path).resolve() if Path(path).exists() else root / path)
 
-    return replace(settings, path=found(settings.path), also=[found(path) for path in settings.also])
+    path = found(settings.path)
+    if settings.download:
+        fetch_data(settings, Path(path))
+    elif settings.source.home and not Path(path).exists():
+        told = " or data.download=true" if settings.source.urls else ""
+        raise DataError(
+            f"{path}: {settings.name} is not there. Get it from {settings.source.home}, and give data.path=FOLDER{told}"
+        )
+    return replace(settings, path=path, also=[found(path) for path in settings.also])
 
 
 def run_prepare(job: PrepareJob, root: Path) -> Prepared:

@@ -20,7 +20,7 @@ def _folder_name() -> Any:
 
 @dataclass(kw_only=True)
 class ColumnSettings:
-    """Which column of the file holds what; None where the file has no such column."""
+    """Which column of the file holds what; None where it has no such column; "a|b": the first of these it has."""
 
     text: str
     label: str
@@ -45,6 +45,25 @@ class SplitSettings:
 
 
 @dataclass(kw_only=True)
+class FormatSettings:
+    """How the characters of a file are to be read."""
+
+    encoding: str = _one_of("utf-8", "cp1252", "auto")
+    quotes: bool
+    ending: str | None
+
+
+@dataclass(kw_only=True)
+class SourceSettings:
+    """Where a data set comes from, and where it can be fetched: addresses with the SHA-256 of what lies there."""
+
+    citation: str | None
+    licence: str | None
+    home: str | None
+    urls: dict[str, str | None]
+
+
+@dataclass(kw_only=True)
 class MeasureSettings:
     """One measure of a data set: a score over some rows, or the mean of the scores over several sets of rows."""
 
@@ -62,6 +81,10 @@ class DataSettings:
     name: str = _folder_name()
     path: str
     also: list[str]
+    download: bool
+    source: SourceSettings
+    files: dict[str, list[str]] = field(metadata={"keys_of": ("train", "dev", "test", "all")})
+    format: FormatSettings
     columns: ColumnSettings
     split: SplitSettings
     near_duplicate: float = _between(0.3, 1.0)
@@ -88,7 +111,7 @@ class ModelSettings:
     encoder: str
     max_length: int = _between(16, 8192)
     pooling: str = _one_of("mean", "first")
-    input_form: str = _one_of("fields", "question")
+    input_form: str = _one_of("fields", "question", "given")
 
 
 @dataclass(kw_only=True)
@@ -270,5 +293,7 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
                 yield f"{name} must be from {low:g} to {high:g}, got {value!r}"
         elif "folder_name" in item.metadata and (Path(value).name != value or value.startswith(".") or not value):
             yield f"{name} must be a folder name such as my-model, without slashes, got {value!r}"
+        elif "keys_of" in item.metadata and not set(value) <= set(item.metadata["keys_of"]):
+            yield f"{name} must have keys among {', '.join(item.metadata['keys_of'])}, got {', '.join(value)}"
         elif "one_of" in item.metadata and value not in item.metadata["one_of"]:
             yield f"{name} must be one of {', '.join(item.metadata['one_of'])}, got {value!r}"

@@ -15,7 +15,13 @@ def _question(example: Example) -> Pair:
     return example.text, f"What does {example.holder or 'the speaker'} say about {example.target or 'taking part'}?"
 
 
-INPUT_FORMS: dict[str, Callable[[Example], Pair]] = {"fields": _fields, "question": _question}
+def _given(example: Example) -> Pair:
+    """Only what is there: "holder: target", "holder:", "target", or nothing."""
+    holder = f"{example.holder}:" if example.holder else ""
+    return example.text, f"{holder} {example.target or ''}"
+
+
+INPUT_FORMS: dict[str, Callable[[Example], Pair]] = {"fields": _fields, "question": _question, "given": _given}
 """Ways to word an example, by the name that configs/model and the bundle use."""
 
 

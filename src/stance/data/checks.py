@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from stance.core import Example, LabelSet
-from stance.data.splits import Splits, join_groups
+from stance.data.splits import Splits
 from stance.settings import DataSettings
 
 Pair = tuple[int, int]
@@ -23,6 +23,7 @@ class DataReport:
     balance: dict[str, dict[str, int]] = field(default_factory=dict)
     exact_duplicates: int = 0
     near_duplicates: int = 0
+    across: dict[str, dict[str, int]] = field(default_factory=dict)
     cut: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -38,6 +39,9 @@ class DataReport:
         for part, counts in self.balance.items():
             cells = (f"{counts[label]:,}".rjust(max(9, len(label) + 2)) for label in labels)
             lines.append("  " + part.ljust(8) + "".join(cells))
+        for part, counts in self.across.items():
+            told = ", ".join(f"{n:,} with {kind}" for kind, n in counts.items() if n)
+            lines += [f"  of the {part} rows, in an earlier part too: {told}"] if told else []
         for kind, found in (("error", self.errors), ("warning", self.warnings)):
             lines += [f"  {kind}: {problem}" for problem in found[:SHOWN]]
             lines += [f"  ... and {len(found) - SHOWN:,} more; report.json has them all"] if len(found) > SHOWN else []
@@ -70,6 +74,7 @@ def check_examples(
     if report.exact_duplicates:
         report.warnings.append(f"{report.exact_duplicates:,} rows repeat another row's text, holder, target and label")
     severity[settings.on_contradiction] += contradictions(rows)
+    report.across = across(splits, pairs)
     severity[settings.on_leak] += leaks(splits, pairs)
     report.warnings += _balance_warnings(report, settings.rare_label) + _missing_fields(rows)
     if tokens_cut is not None:
@@ -123,24 +128,51 @@ def contradictions(examples: Sequence[Example]) -> list[str]:
 
 
 def leaks(splits: Splits, pairs: Sequence[tuple[Example, Example]]) -> list[str]:
-    """Name what stands on two sides of the split: groups, equal texts, near duplicates."""
-    side: dict[int, set[str]] = defaultdict(set)
-    parts = [(name, example) for name, part in splits.parts().items() for example in part]
-    groups = join_groups([example for _, example in parts])
-    for (name, _), group in zip(parts, groups, strict=True):
-        side[group].add(name)
-    found = []
-    for group, names in side.items():
-        if len(names) > 1:
-            example = parts[group][1]
-            found.append(f"rows of one group or text are in {' and '.join(sorted(names))}: {example.text[:80]!r}")
-    home = {example.text: name for name, example in parts}
+    """Name what stands on two sides of the split: equal texts, near duplicates, groups."""
+    texts: dict[str, dict[str, Example]] = defaultdict(dict)
+    groups: dict[str, dict[str, Example]] = defaultdict(dict)
+    for part, rows in splits.parts().items():
+        for example in rows:
+            texts[_question(example)[0]].setdefault(part, example)
+            if example.group:
+                groups[example.group].setdefault(part, example)
+    found = [f"the same text is in {_sides(sides)}" for sides in texts.values() if len(sides) > 1]
+    home = {example.text: name for name, part in splits.parts().items() for example in part}
+    found += [
+        f"near duplicates in {home[one.text]} and {home[other.text]}: {one.text[:70]!r} and {other.text[:70]!r}"
+        for one, other in pairs
+        if home[one.text] != home[other.text]
+    ]
+    return found + [f"rows of one group are in {_sides(sides)}" for sides in groups.values() if len(sides) > 1]
+
+
+def _sides(sides: Mapping[str, Example]) -> str:
+    return f"{' and '.join(sorted(sides))}: {next(iter(sides.values())).text[:80]!r}"
+
+
+def across(splits: Splits, pairs: Sequence[tuple[Example, Example]]) -> dict[str, dict[str, int]]:
+    """Count the dev and test rows that an earlier part holds too, each once, by how much is the same."""
+    twins: dict[str, set[str]] = defaultdict(set)
     for one, other in pairs:
-        if home[one.text] != home[other.text]:
-            found.append(
-                f"near duplicates in {home[one.text]} and {home[other.text]}: {one.text[:70]!r} and {other.text[:70]!r}"
-            )
-    return found
+        twins[one.text].add(other.text)
+        twins[other.text].add(one.text)
+    counts: dict[str, dict[str, int]] = {}
+    seen = list(splits.train)
+    for part, rows in (("dev", splits.dev), ("test", splits.test)):
+        questions, exact = {_question(e) for e in seen}, {e.text for e in seen}
+        texts = {question[0] for question in questions}
+        tally = Counter(
+            "the same text, holder and target"
+            if (question := _question(example)) in questions
+            else "the same text, asked otherwise"
+            if question[0] in texts
+            else "a near-duplicate text"
+            for example in rows
+            if _question(example)[0] in texts or twins[example.text] & exact
+        )
+        counts[part] = dict(sorted(tally.items(), reverse=True))
+        seen += rows
+    return counts
 
 
 def overlap(splits: Splits, threshold: float) -> dict[str, list[int]]:

@@ -1,65 +1,95 @@
-"""Reads rows of JSONL and CSV files as examples, with file:line in every error.
+"""Finds the files of a data set and turns their rows into examples, with file:line in every error."""
 
-The rows are read here and not by `datasets`, whose readers turn "NA" into None and numbers
-into text without a word.
-"""
-
-import csv
-import json
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from stance.core import Example, LabelSet, text_problem
+from stance.data.rows import PLAIN, SUFFIXES, Row, read_rows
 from stance.errors import DataError, summarise
-from stance.settings import ColumnSettings
+from stance.settings import ColumnSettings, FormatSettings
 
-Row = dict[str, Any]
-SUFFIXES = (".jsonl", ".csv", ".tsv")
+Patterns = Mapping[str, Sequence[str]]
+TABLES = (*SUFFIXES, ".txt", ".json")
+"""Formats that are read where a pattern or the user names the file; a folder's .txt and .json may be anything."""
 _MENDED_BY_HAND = "id", "group", "date", "condition", "split"
+_PARTS = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
+_SHARD = re.compile(r"-\d+-of-\d+$")
 
 
-def find_files(path: Path) -> list[Path]:
-    """Return the data files that `path` names: itself, or those of the folder, sorted.
+def find_files(path: Path, patterns: Patterns | None = None) -> list[tuple[Path, str | None]]:
+    """Return the data files that `path` names, each with the part that it is (None: its rows say so, or nothing does).
+
+    Args:
+        path: A file, or a folder: of it, the files that the patterns name, or without patterns all data
+            files, where files named train, dev (val, validation) and test are the parts, if two or more are there.
+        patterns: Part (train, dev, test, or all: not divided by files) -> patterns of file names.
 
     Raises:
-        DataError: Nothing is there, or nothing of a known format.
+        DataError: Nothing is there, nothing of a known format, or no file for a part.
     """
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES)
-        if not found:
-            raise DataError(f"{path}: no file ending in {', '.join(SUFFIXES)} in this folder")
-        return found
+        return _matching(path, patterns) if patterns else _all_of(path)
     if not path.exists():
         raise DataError(f"{path}: no such file. Check data.path")
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in TABLES:
         raise DataError(f"{path}: format '{path.suffix}' is not known; expected {', '.join(SUFFIXES)}")
-    return [path]
+    return [(path, None)]
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield ("file:line", row) one by one, in constant memory.
+def _all_of(folder: Path) -> list[tuple[Path, str | None]]:
+    found = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES)
+    if not found:
+        raise DataError(f"{folder}: no file ending in {', '.join(SUFFIXES)} in this folder")
+    parts = {path: _PARTS.get(_SHARD.sub("", path.stem)) for path in found}
+    if len(set(parts.values()) - {None}) < 2:
+        return [(path, None) for path in found]
+    return list(parts.items())
 
-    Raises:
-        DataError: A line is not UTF-8, not JSON, or has more or fewer fields than the header.
-    """
-    with path.open("rb") as stream:
-        lines = _decoded(path, stream)
-        yield from _json_rows(path, lines) if path.suffix == ".jsonl" else _csv_rows(path, lines)
+
+def _matching(folder: Path, patterns: Patterns) -> list[tuple[Path, str | None]]:
+    """Return the files that the patterns name, in the folder itself or else anywhere below it."""
+    parts: set[str | None] = set()
+    for candidates in (folder.iterdir(), folder.rglob("*")):
+        files = sorted(p for p in candidates if p.is_file() and p.suffix in TABLES and not p.name.startswith("."))
+        found = [
+            (file, None if part == "all" else part)
+            for part, names in patterns.items()
+            for file in files
+            if any(fnmatch(file.name.lower(), name.lower()) for name in names)
+        ]
+        parts = {part for _, part in found}
+        if None in parts or {"train", "test"} <= parts:
+            return found
+    lacking = next(part for part in ("train", "test") if part not in parts)
+    wanted = [*patterns.get(lacking, ()), *patterns.get("all", ())]
+    raise DataError(
+        f"{folder}: no file for {lacking}; expected one named {', '.join(wanted)}. Unpack the published files there, "
+        f"or say with data.files.{lacking}=[NAME] which it is"
+    )
 
 
 def read_examples(
-    path: Path, labels: LabelSet, columns: ColumnSettings, aliases: Mapping[str, str | None]
+    path: Path,
+    labels: LabelSet,
+    columns: ColumnSettings,
+    aliases: Mapping[str, str | None],
+    *,
+    files: Patterns | None = None,
+    form: FormatSettings = PLAIN,
 ) -> list[Example]:
     """Read all labelled rows below `path`.
 
     Args:
         path: A file or a folder of files.
         labels: Every row's label must be one of these.
-        columns: Which column holds what; without a split column, the file's name is the split.
+        columns: Which column holds what; where a row has no split column, the file may say what part it is.
         aliases: What the file says for a label, where it differs from the label's name; None: the row is left out.
+        files: See find_files.
+        form: Encoding and quotes of the files, and an ending that is cut off each text.
 
     Raises:
         DataError: With all problems of all files, the first 20 in words.
@@ -67,24 +97,50 @@ def read_examples(
     examples: list[Example] = []
     faults: list[str] = []
     seen: set[str] = set()
-    for file in find_files(path):
+    unknown: set[str] = set()
+    for file, part in find_files(path, files):
         before = len(examples), len(faults)
         try:
-            for where, row in read_rows(file):
+            for where, row in read_rows(file, form):
                 seen.update(row)
-                if aliases.get(str(row.get(columns.label)), "") is None:
+                said = str(row.get(pick(row, columns.label)))
+                if aliases.get(said, "") is None:
                     continue
-                example, found = to_example(row, columns, labels, aliases)
+                example, found = to_example(_cut(row, columns, form.ending), columns, labels, aliases)
                 faults += [f"{where}: {problem}" for problem in found]
-                examples.append(example if columns.split else replace(example, split=file.stem))
+                unknown |= {said} if example.label not in labels.names else set()
+                examples.append(example if example.split else replace(example, split=part))
         except DataError as error:
             faults.append(str(error))
         if (len(examples), len(faults)) == before:
             faults.append(f"{file}: the file has no rows; expected one example a line")
     faults += unseen_columns(columns, seen) if examples else []
     if faults:
-        raise DataError(summarise(faults))
+        known = any(example.label in labels.names for example in examples)
+        raise DataError(summarise(faults) + ("" if known else _own_labels(unknown)))
     return examples
+
+
+def _own_labels(unknown: Collection[str]) -> str:
+    """Say how to name the labels of files in which no row has one of the label set."""
+    if not 1 < len(unknown) <= 30 or "None" in unknown:
+        return ""
+    names = ", ".join(f'"{name}": ""' for name in sorted(unknown))
+    return f"\nIf these are your labels, name them: labels.name=mine 'labels.names={{{names}}}'"
+
+
+def _cut(row: Row, columns: ColumnSettings, ending: str | None) -> Row:
+    name = pick(row, columns.text)
+    text = row.get(name)
+    if not ending or not isinstance(text, str) or not text.rstrip().endswith(ending):
+        return row
+    return row | {name: text.rstrip().removesuffix(ending).rstrip()}
+
+
+def pick(row: Collection[str], column: str) -> str:
+    """Return the first of the columns "a|b|c" that the row has; the last if it has none."""
+    names = [column] if column in row else column.split("|")
+    return next((name for name in names if name in row), names[-1])
 
 
 def unseen_columns(columns: ColumnSettings, seen: Collection[str]) -> list[str]:
@@ -93,7 +149,7 @@ def unseen_columns(columns: ColumnSettings, seen: Collection[str]) -> list[str]:
     return [
         f"no row has a column '{column}'; the rows have {', '.join(sorted(seen))}. Check the name given for {field}"
         for field, column in named.items()
-        if column and column != field and column not in seen
+        if column and field not in column.split("|") and pick(seen, column) not in seen
     ]
 
 
@@ -102,17 +158,18 @@ def to_example(
 ) -> tuple[Example, list[str]]:
     """Turn a row into an example and the list of its problems; with labels None it needs no label."""
     problems = _missing(row, columns, labels)
-    text = row.get(columns.text)
-    if columns.text in row:
-        problems += filter(None, [text_problem(text, f"column '{columns.text}'")])
+    name, label_name = pick(row, columns.text), pick(row, columns.label)
+    text = row.get(name)
+    if name in row:
+        problems += filter(None, [text_problem(text, f"column '{name}'")])
     values: dict[str, str | None] = {}
     for field in ("holder", "target", *_MENDED_BY_HAND):
-        column = getattr(columns, field)
+        column = pick(row, getattr(columns, field) or "")
         values[field], problem = _optional(row.get(column) if column else None, column)
         problems += [problem] if problem else []
     label = None
-    if labels is not None and columns.label in row:
-        label = str(row[columns.label])
+    if labels is not None and label_name in row:
+        label = str(row[label_name])
         label = aliases.get(label) or label
         try:
             labels.index(label)
@@ -133,7 +190,7 @@ def _missing(row: Row, columns: ColumnSettings, labels: LabelSet | None) -> list
         f"no column '{column}'; the row has {', '.join(map(str, row)) or 'none'}. "
         + (f"Set data.columns.{field}" if labels else f"Name it with --{field}-column")
         for field, column in needed.items()
-        if column not in row
+        if pick(row, column) not in row
     ]
 
 
@@ -158,43 +215,3 @@ def _slice_values(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(str, value))
     return () if value is None or value == "" else (str(value),)
-
-
-def _decoded(path: Path, stream: Iterator[bytes]) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            byte = line[error.start]
-            raise DataError(f"{path}:{number}: byte 0x{byte:02X} is not UTF-8. Save the file as UTF-8") from error
-
-
-def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}: not a JSON object: {error}") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: got {line.strip():.40}; expected a JSON object with named values")
-        yield f"{path}:{number}", row
-
-
-def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Row]]:
-    reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-    try:
-        header = reader.fieldnames or []
-        twice = {str(name) for name in header if header.count(name) > 1}
-        if twice:
-            raise DataError(f"{path}:1: the column '{min(twice)}' is there twice; expected different names")
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            if None in row or None in row.values():
-                raise DataError(
-                    f"{where}: the number of fields differs from the header's {len(reader.fieldnames or [])}"
-                )
-            yield where, row
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num + 1}: broken CSV from this line on: {error}") from error

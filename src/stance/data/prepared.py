@@ -10,12 +10,13 @@ from typing import Any
 from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
 from stance.data.checks import DataReport, check_examples, near_duplicates
-from stance.data.files import find_files, read_examples
+from stance.data.files import Patterns, find_files, read_examples
+from stance.data.published import PARTNERS
 from stance.data.splits import PARTS, Splits, split_examples
 from stance.errors import DataError, MissingExtraError, summarise
 from stance.settings import DataSettings, LabelSettings
 
-FORMAT = 1
+FORMAT = 2
 TokensCut = Callable[[Sequence[Example]], list[int]]
 
 
@@ -51,7 +52,7 @@ def prepare(
         DataError: The file can't be read, or the checks found errors; what was prepared before stays.
     """
     folder = root / "data" / "processed" / settings.name
-    fingerprint = _fingerprint(_sources(settings, root), settings, labels)
+    fingerprint = _fingerprint(settings, labels, root)
     if not force:
         manifest = _manifest(folder)
         if manifest.get("fingerprint") == fingerprint:
@@ -80,8 +81,13 @@ class Examined:
 def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> list[Example]:
     """Read every row of data.path and data.also, unsplit; raises DataError as read_examples does."""
     label_set = LabelSet(tuple(labels.names))
-    sources = _sources(settings, root)
-    return [e for path in sources for e in read_examples(path, label_set, settings.columns, labels.aliases)]
+    return [
+        example
+        for path, files in _sources(settings, root)
+        for example in read_examples(
+            path, label_set, settings.columns, labels.aliases, files=files, form=settings.format
+        )
+    ]
 
 
 def examine(
@@ -126,15 +132,19 @@ def load_splits(folder: Path) -> Splits:
     return Splits(*([_from_row(row, names) for row in tables[name]] for name in PARTS))
 
 
-def _sources(settings: DataSettings, root: Path) -> list[Path]:
-    return [root / path for path in (settings.path, *settings.also)]
+def _sources(settings: DataSettings, root: Path) -> list[tuple[Path, Patterns]]:
+    """Return what is read, each with the patterns of its files; further files need not be named as published."""
+    return [(root / settings.path, settings.files), *((root / path, {}) for path in settings.also)]
 
 
-def _fingerprint(sources: Sequence[Path], settings: DataSettings, labels: LabelSettings) -> str:
-    values = asdict(settings) | {"path": "", "also": []}
+def _fingerprint(settings: DataSettings, labels: LabelSettings, root: Path) -> str:
+    values = asdict(settings) | {"path": "", "also": [], "download": False, "source": {}}
     digest = hashlib.sha256(json.dumps([FORMAT, values, asdict(labels)], sort_keys=True).encode())
-    for file in (file for source in sources for file in find_files(source)):
-        digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    for path, files in _sources(settings, root):
+        for named, _ in find_files(path, files):
+            partners = next((p for start, p in PARTNERS.items() if named.name.startswith(start)), None)
+            for file in partners(named) if partners else [named]:
+                digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 

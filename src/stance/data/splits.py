@@ -91,8 +91,9 @@ def _by_group(examples: Sequence[Example], labels: LabelSet, settings: SplitSett
     gold = labels.indices(examples)
     order = sorted(range(len(examples)), key=groups.__getitem__)
     members = [list(rows) for _, rows in groupby(order, key=groups.__getitem__)]
-    if len(members) < len(PARTS):
-        raise DataError(f"split: {len(members)} groups of rows; expected at least {len(PARTS)}. Give rows other groups")
+    needed = np.count_nonzero(shares)
+    if len(members) < needed:
+        raise DataError(f"split: {len(members)} groups of rows; expected at least {needed}. Give rows other groups")
     rng.shuffle(members)
     members.sort(key=len, reverse=True)
     lacking = shares[:, None] * np.bincount(gold, minlength=len(labels))

@@ -10,14 +10,13 @@ import io
 import json
 import re
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stance.atomic import whole_file, whole_folder
+from stance.data.download import fetch
 from stance.errors import DataError
 
 LONGEST = 3
@@ -72,12 +71,13 @@ def download(url: str, folder: Path) -> Path:
         DataError: The address can't be reached or gives no zip; the message says what to do by hand.
     """
     by_hand = f"Download it in a browser from {url}, unpack it, and give corpus=FOLDER"
+    archive = fetch(url, by_hand)
     try:
-        with urllib.request.urlopen(url) as answer, whole_folder(folder, SOURCE) as draft:
+        with whole_folder(folder, SOURCE) as draft:
             (draft / SOURCE).write_text(url, encoding="utf-8")
-            _unpack(answer.read(), draft)
-    except (urllib.error.URLError, OSError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise DataError(f"{url}: can't be fetched ({error}). {by_hand}") from error
+            _unpack(archive, draft)
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        raise DataError(f"{url}: can't be unpacked ({error}). {by_hand}") from error
     return folder
 
 

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 from stance.atomic import whole_file
 from stance.core import Example, Prediction
-from stance.data.files import SUFFIXES, Row, find_files, read_rows, to_example, unseen_columns
+from stance.data.files import find_files, to_example, unseen_columns
+from stance.data.rows import WRITABLE, Row, read_rows
 from stance.errors import DataError, summarise
 from stance.inference.predictor import WINDOW, Predictor
 from stance.settings import ColumnSettings
@@ -23,7 +24,7 @@ def score_file(
 
     Args:
         predictor: The model.
-        source: JSONL, CSV or TSV.
+        source: JSONL, CSV, TSV or Parquet.
         target: Appears only whole; its suffix decides the format.
         columns: Where text, holder and target are.
         on_rows: Called with the number of rows done since the last call.
@@ -34,8 +35,8 @@ def score_file(
     Raises:
         DataError: Rows that can't be read (the first 20, with file:line), or columns that would be lost.
     """
-    if target.suffix not in SUFFIXES:
-        raise DataError(f"{target}: format '{target.suffix}' is not known; expected {', '.join(SUFFIXES)}")
+    if target.suffix not in WRITABLE:
+        raise DataError(f"{target}: format '{target.suffix}' is not known; expected {', '.join(WRITABLE)}")
     if source.is_dir():
         raise DataError(f"{source}: is a folder; expected one file")
     find_files(source)

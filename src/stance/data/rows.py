@@ -1,0 +1,123 @@
+"""Reads the rows of JSONL, CSV, TSV and Parquet files one by one, with file:line in every error.
+
+The rows are read here and not by `datasets`, whose readers turn "NA" into None and numbers
+into text without a word.
+"""
+
+import codecs
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from stance.data.published import READERS
+from stance.errors import DataError, MissingExtraError
+from stance.settings import FormatSettings
+
+Row = dict[str, Any]
+Rows = Iterator[tuple[str, Row]]
+WRITABLE = (".jsonl", ".csv", ".tsv")
+SUFFIXES = (*WRITABLE, ".parquet")
+PLAIN = FormatSettings(encoding="utf-8", quotes=True, ending=None)
+"""UTF-8 with quoted fields: what our own files are."""
+_NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}
+
+
+def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
+    """Yield ("file:line", row) one by one, in constant memory; of Parquet, ("file:row 3", row).
+
+    Raises:
+        DataError: A line is not in the encoding, not JSON, or has more or fewer fields than the header.
+    """
+    published = next((reader for start, reader in READERS.items() if path.name.startswith(start)), None)
+    if published:
+        yield from published(path)
+    elif path.suffix == ".parquet":
+        yield from _parquet_rows(path)
+    else:
+        encoding = _encoding(path, form.encoding)
+        with path.open("rb") as stream:
+            lines = _decoded(path, stream, encoding)
+            yield from _json_rows(path, lines) if path.suffix == ".jsonl" else _table_rows(path, lines, form.quotes)
+
+
+def _encoding(path: Path, wanted: str) -> str:
+    """Return what `wanted` means for this file: auto is UTF-8 unless a byte says no."""
+    if wanted != "auto":
+        return wanted
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as stream:
+            for chunk in iter(lambda: stream.read(1 << 20), b""):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _decoded(path: Path, stream: Iterable[bytes], encoding: str) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
+        except UnicodeDecodeError as error:
+            byte, name = line[error.start], _NAMES[encoding]
+            told = "Save the file as UTF-8" + ("" if encoding == "cp1252" else ", or see data.format.encoding")
+            raise DataError(f"{path}:{number}: byte 0x{byte:02X} is not {name}. {told}") from error
+
+
+def _json_rows(path: Path, lines: Iterator[str]) -> Rows:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}:{number}: not a JSON object: {error}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: got {line.strip():.40}; expected a JSON object with named values")
+        yield f"{path}:{number}", row
+
+
+def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
+    mark = "," if path.suffix == ".csv" else "\t"
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or mark == "," else csv.QUOTE_NONE
+    reader = csv.DictReader(lines, delimiter=mark, quoting=quoting, strict=True)
+    try:
+        header = reader.fieldnames or []
+        twice = {str(name) for name in header if header.count(name) > 1}
+        if twice:
+            raise DataError(f"{path}:1: the column '{min(twice)}' is there twice; expected different names")
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if None in row or None in row.values():
+                raise DataError(f"{where}: the number of fields differs from the header's {len(header)}")
+            yield where, row
+    except csv.Error as error:
+        told = ". If quotation marks are mere text here, set data.format.quotes=false" if quotes and mark != "," else ""
+        raise DataError(f"{path}:{reader.line_num + 1}: broken CSV from this line on: {error}{told}") from error
+
+
+def _parquet_rows(path: Path) -> Rows:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "train") from error
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{path}:row {number}", {name: _as_text(value) for name, value in row.items()}
+    except (ValueError, OSError) as error:  # pyarrow's own errors are among these
+        raise DataError(f"{path}: not readable as Parquet after row {number} ({error}). Write it again") from error
+
+
+def _as_text(value: object) -> object:
+    """Turn what JSON has no word for into its text: dates."""
+    if isinstance(value, datetime) and value.time() == datetime.min.time():
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, date) else value
