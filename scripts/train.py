@@ -46,9 +46,10 @@ def main(job: TrainJob) -> None:
     report, out = trained.report, sys.stdout.write
     out(f"\nTest: {len(report.examples):,} rows; trained in {trained.seconds:.0f} s\n\n{summary_table(report)}\n")
     predictor = load(trained.bundle)
-    for text, holder, target in SAMPLES:
-        answer = predictor.predict(Example(text, target, holder))
-        out(f"  {answer.label:<12}{answer.confidence:4.0%}  {text}  ({holder}: {target})\n")
+    samples = [Example(text, target, holder) for text, holder, target in SAMPLES]
+    for example in samples if job.labels.name == "participation" else report.examples[: len(SAMPLES)]:
+        answer = predictor.predict(example)
+        out(f"  {answer.label:<12}{answer.confidence:4.0%}  {example.text}  ({example.holder}: {example.target})\n")
     out(f"\nBundle: {trained.bundle}\n")
     if trained.run_id:
         out(f"MLflow run {trained.run_id}; look at it with: make ui\n")

@@ -67,6 +67,23 @@ def test_checks_a_text_or_group_on_two_sides_is_a_leak(one: Example, other: Exam
     assert leaks(Splits([one, other], [C], []), []) == []
 
 
+def test_checks_count_what_an_earlier_part_holds_too_once_each() -> None:
+    near, far = Example(LONG, "x", "y", "none"), Example(LONG + " at least", "x", "y", "none")
+    parts = [A, near], [replace(A, label="refuse"), B], [replace(B, text="PERU declines to join the  force."), far]
+    parts[2].extend([replace(A, holder="Peru"), C])
+    report = check_examples(Splits(*parts), LABELS, SETTINGS, [(near, far)])
+    assert report.across == {
+        "dev": {"the same text, holder and target": 1},
+        "test": {
+            "the same text, holder and target": 1,
+            "the same text, asked otherwise": 1,
+            "a near-duplicate text": 1,
+        },
+    }
+    assert "of the dev rows, in an earlier part too: 1 with the same text, holder and target\n" in str(report)
+    assert "in an earlier part too" not in str(check([A], [B], [C]))
+
+
 def test_checks_near_duplicates_on_two_sides_are_a_leak() -> None:
     (found,) = leaks(Splits([A], [B], [C]), [(A, C)])
     assert "near duplicates in train and test" in found

@@ -1,6 +1,9 @@
 """Every shipped config composes; a wrong setting is one sentence that names its key."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from omegaconf import OmegaConf
 from stance import config as configuration
 from stance.config import CONFIGS, JOBS, compose_settings, describe, load_settings
 from stance.errors import ConfigError
+from stance.paths import ROOT
 from stance.settings import PrepareJob, TrainJob
 
 GROUP_FILES = sorted(p.relative_to(CONFIGS) for p in CONFIGS.rglob("*.yaml") if p.parent != CONFIGS)
@@ -126,3 +130,41 @@ def test_config_describe_shows_every_group_value_and_comment(name: str) -> None:
     files = [CONFIGS / g / f"{c}.yaml" for g, c in chosen if c != "null"]
     lines = [line.strip() for file in files for line in file.read_text().splitlines() if line.strip()]
     assert [line for line in [*lines, *entry.splitlines()] if line not in shown] == []
+
+
+@pytest.mark.parametrize("before", [[], ["data=custom", "data.path=x.csv"], ["labels=circa"]])
+def test_config_own_label_names_stand_alone(before: list[str]) -> None:
+    job = compose_settings("prepare", [*before, 'labels.names={yes: "is", no: ""}'], PrepareJob)
+    assert job.labels.names == {"yes": "is", "no": ""}
+
+
+def test_config_own_label_names_stand_alone_on_the_command_line(tmp_path: Path) -> None:
+    rows = [f"Sentence number {i} of them,{label}" for i, label in enumerate(["low", "mid", "high"] * 20)]
+    (tmp_path / "my.csv").write_text("\n".join(["sentence,label", *rows]) + "\n")
+    words = [f"data.path={tmp_path}/my.csv", "data.name=test-own-labels", "data.columns.text=sentence"]
+    words += ["labels.name=mine", 'labels.names={low: "", mid: "", high: ""}', f"hydra.run.dir={tmp_path}"]
+    command = [sys.executable, str(ROOT / "scripts/prepare.py"), *words]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    shutil.rmtree(ROOT / "data/processed/test-own-labels", ignore_errors=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "60 rows" in ended.stdout and ended.stdout.splitlines()[1].split() == ["part", "low", "mid", "high"]
+
+
+def test_config_data_chooses_its_labels_and_the_command_line_wins() -> None:
+    assert compose_settings("train", ["data=plv"], TrainJob).labels.name == "plv"
+    assert compose_settings("train", ["experiment=benchmark/plv"], TrainJob).labels.name == "plv"
+    assert compose_settings("train", ["data=plv", "labels=favor_against"], TrainJob).labels.name == "favor_against"
+    assert compose_settings("train", ["labels=favor_against"], TrainJob).data.name == "participation"
+
+
+def test_config_part_names_of_files_are_known() -> None:
+    with pytest.raises(ConfigError, match=r"data.files must have keys among train, dev, test, all, got training"):
+        compose_settings("prepare", ["data.files={training: [a.csv]}"], PrepareJob)
+
+
+def test_config_every_data_set_has_a_benchmark() -> None:
+    sets = {file.stem for file in (CONFIGS / "data").glob("*.yaml")} - {"participation", "custom"}
+    assert sets == {file.stem for file in (CONFIGS / "experiment/benchmark").glob("*.yaml")}
+    for name in sets:
+        job = compose_settings("train", [f"experiment=benchmark/{name}"], TrainJob)
+        assert (job.data.name, job.labels.name) == (name, name)

@@ -17,6 +17,10 @@ from stance.text import INPUT_FORMS, render
         (None, None, "fields", "anyone: taking part"),
         ("Kenya", "the force", "question", "What does Kenya say about the force?"),
         (None, None, "question", "What does the speaker say about taking part?"),
+        ("Kenya", "the force", "given", "Kenya: the force"),
+        (None, "the force", "given", "the force"),
+        ("Kenya", None, "given", "Kenya:"),
+        (None, None, "given", ""),
     ],
 )
 def test_text_words_the_question(holder: str | None, target: str | None, form: str, question: str) -> None:

@@ -170,7 +170,8 @@ def describe(name: str) -> str:
         f"# configs/{name}.yaml\n{entry}",
     ]
     for group, choice in chosen:
-        choices = sorted(p.stem for p in (CONFIGS / group).glob("**/*.yaml"))
+        folder = CONFIGS / group
+        choices = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("**/*.yaml"))
         parts.append(f"# {group}=  one of: {', '.join(choices) or '(none yet)'}")
         path = CONFIGS / group / f"{choice}.yaml"
         if path.exists():

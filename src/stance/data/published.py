@@ -46,16 +46,22 @@ def perspectrum_rows(path: Path) -> Rows:
 
 
 def perspectrum_files(path: Path) -> list[Path]:
-    """Return the three files that make up Perspectrum, of the version that `path` has in its name."""
+    """Return the three files that make up Perspectrum, of the version that `path` has in its name.
+
+    Raises:
+        DataError: One of them is missing.
+    """
     names = (_ANSWERS, "perspective_pool", "dataset_split")
-    return [path.with_name(path.name.replace(_ANSWERS, name)) for name in names]
+    files = [path.with_name(path.name.replace(_ANSWERS, name)) for name in names]
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        raise DataError(f"{path}: {' and '.join(missing)} must lie beside it. Fetch what is missing")
+    return files
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror}); Perspectrum needs it beside the claims") from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}). Fetch it anew") from error
 
