@@ -1,6 +1,7 @@
 """Encoders of several architectures with a head: forward, save and load."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
 from stance.errors import ConfigError, ModelError
-from stance.network import PACKAGED, StanceNetwork, find_encoder, load_network, new_network, save_network
+from stance.network import (
+    PACKAGED,
+    StanceNetwork,
+    encoder_digest,
+    find_encoder,
+    load_network,
+    new_network,
+    save_network,
+)
 
 SMALL = {
     "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
@@ -126,3 +135,14 @@ def test_network_files_hold_no_pickle(tiny_encoder: Path, tmp_path: Path) -> Non
     network = saved(tiny_encoder, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     assert load_file(tmp_path / "model.safetensors").keys() == network.state_dict().keys()
+
+
+def test_network_encoder_digest_follows_the_weights(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    before = encoder_digest(str(folder))
+    assert before == encoder_digest(str(tiny_encoder))
+    with (folder / "model.safetensors").open("ab") as stream:
+        stream.write(b" ")
+    assert encoder_digest(str(folder)) != before
+    assert encoder_digest("somebody/on-a-hub") == "somebody/on-a-hub"

@@ -183,8 +183,10 @@ def run_name(job: TrainJob) -> str:
 
 
 def _run_key(job: TrainJob, digest: str) -> str:
+    from stance.network import encoder_digest
+
     train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
-    whole = [digest, asdict(job.model), train, list(job.labels.names), job.seed]
+    whole = [digest, asdict(job.model), encoder_digest(job.model.encoder), train, list(job.labels.names), job.seed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

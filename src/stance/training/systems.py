@@ -11,7 +11,7 @@ from stance.data.splits import Splits
 from stance.data.subsets import repeat
 from stance.encoding import PairTokenizer
 from stance.evaluation.calibration import softmax
-from stance.network import StanceNetwork
+from stance.network import StanceNetwork, encoder_digest
 from stance.settings import ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
@@ -42,12 +42,13 @@ class Recipe:
     def of(self, system: str) -> dict[str, Any]:
         """Return the settings that `system` depends on, as plain values."""
         plain: dict[str, Any] = {"labels": list(self.labels.names)}
-        if system in NETWORKS:
-            train = {k: v for k, v in asdict(self.train).items() if k not in UNUSED}
-            return plain | {"model": asdict(self.model), "train": train, "device": self.device}
+        if system not in (*NETWORKS, "setfit"):
+            return plain
+        model = asdict(self.model) | {"weights": encoder_digest(self.model.encoder)}
+        plain |= {"model": model, "device": self.device}
         if system == "setfit":
-            return plain | {"model": asdict(self.model), "steps": self.setfit_steps, "device": self.device}
-        return plain
+            return plain | {"steps": self.setfit_steps}
+        return plain | {"train": {k: v for k, v in asdict(self.train).items() if k not in UNUSED}}
 
 
 UNUSED = ("name", "resume", "bootstrap", "abstain_accuracy", "checkpoint_steps")
