@@ -1,8 +1,6 @@
 """The main job: prepare, fine-tune, evaluate, package and log."""
 
-import os
 import sys
-from collections.abc import Mapping
 
 from stance.config import run
 from stance.paths import ROOT
@@ -20,28 +18,13 @@ SAMPLES = [
 
 def main(job: TrainJob) -> None:
     """Train and print the summary."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    from tqdm import tqdm
-    from transformers.utils import logging
-
     from stance import Example, load
     from stance.evaluation.report import summary_table
     from stance.line import run_train
+    from stance.terminal import TrainingBar
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    bar = tqdm(unit=" steps", desc="training", file=sys.stderr, disable=None, leave=False)
-
-    def on_log(step: int, total: int, values: Mapping[str, float]) -> None:
-        bar.total = total
-        bar.update(step - bar.n)
-        if "dev/macro_f1" in values:
-            sys.stdout.write(
-                f"  epoch {values['epoch']:.0f}: loss {values['train/loss']:.3f}, "
-                f"dev macro-F1 {values['dev/macro_f1']:.3f}\n"
-            )
-
-    trained = run_train(job, ROOT, say=lambda line: sys.stdout.write(f"{line}\n"), on_log=on_log)
+    bar = TrainingBar()
+    trained = run_train(job, ROOT, say=bar.say, on_log=bar.on_log)
     bar.close()
     report, out = trained.report, sys.stdout.write
     out(f"\nTest: {len(report.examples):,} rows; trained in {trained.seconds:.0f} s\n\n{summary_table(report)}\n")
