@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from stance import Predictor, load
@@ -50,6 +52,14 @@ def score(predictor: Predictor, source: Path, target: Path, columns: ColumnSetti
         return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
     with target.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream, delimiter="\t" if target.suffix == ".tsv" else ","))
+
+
+def test_batch_reads_parquet_and_says_that_it_does_not_write_it(predictor: Predictor, source: Path) -> None:
+    path = source.with_name("in.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+    assert score(predictor, path, source.with_name("a.jsonl")) == score(predictor, source, source.with_name("b.jsonl"))
+    with pytest.raises(DataError, match=r"format '.parquet' is not known; expected .jsonl, .csv, .tsv"):
+        score(predictor, source, source.with_name("out.parquet"))
 
 
 def test_batch_keeps_columns_and_answers_as_predict(predictor: Predictor, source: Path) -> None:

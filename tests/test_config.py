@@ -48,20 +48,41 @@ def test_config_every_choice_composes_with_its_entries(file: Path) -> None:
     assert composed
 
 
-def test_config_experiment_wins_over_groups_and_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def own_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of configs/ to add files to."""
     folder = tmp_path / "configs"
-    for file in CONFIGS.rglob("*.yaml"):
-        target = folder / file.relative_to(CONFIGS)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.read_bytes())
-    (folder / "experiment").mkdir(exist_ok=True)
-    (folder / "experiment" / "short.yaml").write_text(
+    shutil.copytree(CONFIGS, folder)
+    monkeypatch.setattr(configuration, "CONFIGS", folder)
+    return folder
+
+
+def test_config_experiment_wins_over_groups_and_entry(own_configs: Path) -> None:
+    (own_configs / "experiment" / "short.yaml").write_text(
         '# @package _global_\ndefaults:\n  - override /tracking: "off"\nseed: 77\ntrain:\n  epochs: 2\n'
     )
-    monkeypatch.setattr(configuration, "CONFIGS", folder)
     job = compose_settings("train", ["experiment=short"], TrainJob)
     assert (job.seed, job.train.epochs, job.tracking.enabled) == (77, 2, False)
     assert compose_settings("train", ["experiment=short", "seed=3"], TrainJob).seed == 3
+
+
+def test_config_own_data_is_a_file_of_ten_lines(own_configs: Path) -> None:
+    """The file is the one that the head of configs/data/custom.yaml shows."""
+    head = (CONFIGS / "data/custom.yaml").read_text().splitlines()
+    lines = [line.removeprefix("#   ") for line in head if line.startswith("#   ")]
+    (own_configs / "experiment" / "mine.yaml").write_text("\n".join(lines[1:]) + "\n")
+    job = compose_settings("train", ["experiment=mine"], TrainJob)
+    assert (job.data.name, job.data.path, job.data.columns.text, job.data.columns.target) == (
+        "mine", "my.csv", "sentence", "topic",
+    )  # fmt: skip
+    assert (job.labels.name, job.labels.names) == ("mine", {"low": "cold", "mid": "neither", "high": "warm"})
+    assert compose_settings("train", lines[0].replace("'", "").split(" ", 4), TrainJob).labels.names == {
+        "yes": "", "no": "",
+    }  # fmt: skip
+    data = "defaults: [custom, _self_]\nname: mine\npath: my.csv\ncolumns: {text: sentence}\n"
+    (own_configs / "data" / "mine.yaml").write_text(data)
+    job = compose_settings("train", ["data=mine", "labels=perspectrum"], TrainJob)
+    assert (job.data.name, job.labels.name, list(job.labels.names)) == ("mine", "perspectrum", ["support", "undermine"])
 
 
 @pytest.mark.parametrize(
@@ -132,6 +153,20 @@ def test_config_describe_shows_every_group_value_and_comment(name: str) -> None:
     assert [line for line in [*lines, *entry.splitlines()] if line not in shown] == []
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"), [("{1: a, 2: b}", ["1", "2"]), ("{true: a, null: b, not so: c}", ["true", "null", "not so"])]
+)
+def test_config_label_names_may_look_like_numbers(names: str, expected: list[str]) -> None:
+    assert list(compose_settings("prepare", [f"labels.names={names}"], PrepareJob).labels.names) == expected
+
+
+@pytest.mark.parametrize("override", ['labels.names={"a": b}', "labels.names={a", "labels.names={a: {b: c}}"])
+def test_config_broken_label_names_are_one_sentence(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_settings("prepare", [override], PrepareJob)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("before", [[], ["data=custom", "data.path=x.csv"], ["labels=circa"]])
 def test_config_own_label_names_stand_alone(before: list[str]) -> None:
     job = compose_settings("prepare", [*before, 'labels.names={yes: "is", no: ""}'], PrepareJob)
@@ -155,6 +190,13 @@ def test_config_data_chooses_its_labels_and_the_command_line_wins() -> None:
     assert compose_settings("train", ["experiment=benchmark/plv"], TrainJob).labels.name == "plv"
     assert compose_settings("train", ["data=plv", "labels=favor_against"], TrainJob).labels.name == "favor_against"
     assert compose_settings("train", ["labels=favor_against"], TrainJob).data.name == "participation"
+
+
+def test_config_a_broken_file_of_your_own_is_one_sentence(own_configs: Path) -> None:
+    (own_configs / "data" / "mine.yaml").write_text("name: mine\nname: twice\n")
+    with pytest.raises(ConfigError, match=r"found duplicate key name in .*mine.yaml.*line 2") as caught:
+        compose_settings("train", ["data=mine"], TrainJob)
+    assert "\n" not in str(caught.value)
 
 
 def test_config_part_names_of_files_are_known() -> None:

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
+from conftest import make_rows
 
-from stance import load
+from stance import Example, load
 from stance.errors import ConfigError
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
@@ -73,3 +76,25 @@ def test_line_refuses_to_resume_what_never_started(project: Path, make_job: Call
 def test_line_bundle_must_be_a_plain_folder_name(project: Path, make_job: Callable[..., TrainJob], name: str) -> None:
     with pytest.raises(ConfigError, match="must be a folder name such as my-model"):
         run_train(make_job(project / "rows.jsonl", f"bundle='{name}'"), project, say=quiet, on_log=quiet)
+
+
+@pytest.mark.parametrize("fields", [(), ("target",), ("holder", "target")])
+def test_line_trains_on_own_columns_and_ordinal_labels(
+    fields: tuple[str, ...], tmp_path: Path, make_job: Callable[..., TrainJob]
+) -> None:
+    grades = {"accept": "high", "conditional": "mid", "refuse": "low"}
+    rows = [
+        {"sentence": row["text"], "grade": grades[row["label"]]} | {f"my {name}": row[name] for name in fields}
+        for row in make_rows(150)
+        if row["label"] in grades
+    ]
+    file = tmp_path / "my.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    named = [f"data.columns.{name}=my {name}" for name in fields]
+    own = ["data.columns.text=sentence", "data.columns.label=grade", 'labels.names={low: "", mid: "", high: ""}']
+    job = make_job(file, *named, *own, "labels.name=mine", "bundle=mine", "tracking=off", "train.epochs=2")
+    trained = run_train(job, tmp_path, say=quiet, on_log=quiet)
+    answer = load(trained.bundle).predict(Example(rows[0]["sentence"]))
+    assert list(answer.probabilities) == ["low", "mid", "high"]
+    asked = {(e.holder is None, e.target is None) for e in trained.report.examples}
+    assert asked == {("holder" not in fields, "target" not in fields)}

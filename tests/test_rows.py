@@ -1,5 +1,6 @@
 """Rows come out of Parquet files as out of the others; characters are read as the settings say."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 
+from stance.config import compose_settings
 from stance.core import Example, LabelSet
 from stance.data.files import read_examples
 from stance.data.rows import PLAIN, read_rows
 from stance.errors import DataError
-from stance.settings import ColumnSettings, FormatSettings
+from stance.settings import ColumnSettings, FormatSettings, PrepareJob
 
 LABELS = LabelSet(("pro", "con"))
 COLUMNS = ColumnSettings(
@@ -102,9 +104,6 @@ def test_rows_of_csv_files_are_quoted_in_any_case(tmp_path: Path) -> None:
 
 
 def test_rows_plain_form_is_that_of_the_shipped_config() -> None:
-    from stance.config import compose_settings
-    from stance.settings import PrepareJob
-
     assert compose_settings("prepare", [], PrepareJob).data.format == PLAIN
 
 
@@ -116,8 +115,6 @@ def test_rows_first_of_several_columns_is_read(tmp_path: Path, header: str, targ
 
 
 def test_rows_none_of_several_columns_is_named(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     path = tmp_path / "a.csv"
     path.write_text("text,label\nYes.,pro\n")
     with pytest.raises(DataError, match=r"no row has a column 'topic\|theme'"):
@@ -126,9 +123,12 @@ def test_rows_none_of_several_columns_is_named(tmp_path: Path) -> None:
         read_examples(path, LABELS, replace(COLUMNS, text="post|tweet"), {})
 
 
-def test_rows_of_unknown_labels_show_how_to_name_them(tmp_path: Path) -> None:
+def test_rows_of_unknown_labels_show_an_override_that_names_them(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("text,label\nYes.,yes\nNo.,no\n")
+    path.write_text('text,label\nYes.,yes\nNo.,"no, never"\nSo.,1\nWell.,not sure: {x}\n')
     with pytest.raises(DataError) as caught:
         read_examples(path, LABELS, COLUMNS, {})
-    assert str(caught.value).endswith("""name them: labels.name=mine 'labels.names={"no": "", "yes": ""}'""")
+    told = str(caught.value).splitlines()[-1]
+    assert told.startswith("If these are your labels, name them: labels.name=mine 'labels.names={1")
+    names = compose_settings("prepare", [told.split("'")[1]], PrepareJob).labels.names
+    assert list(names) == ["1", "no, never", "not sure: {x}", "yes"]

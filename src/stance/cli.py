@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         help="validate a labelled file and print the data report",
         description="Read and check a labelled file as `scripts/prepare.py` would, without writing anything.",
     )
-    check.add_argument("file", metavar="FILE", help="CSV, TSV or JSONL file, or a folder of them")
+    check.add_argument("file", metavar="FILE", help="CSV, TSV, JSONL or Parquet file, or a folder of them")
     check.add_argument(
         "overrides",
         nargs="*",

@@ -1,22 +1,23 @@
 """The one Hydra door: composes configs/, checks every value, runs a script. No DictConfig leaves it."""
 
 import difflib
+import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
 from stance.paths import CONFIGS
@@ -32,9 +33,9 @@ from stance.settings import (
 )
 
 Job = TypeVar("Job")
-HYDRA_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
 OPEN = ("labels.names", "labels.aliases", "data.measures", "data.files", "data.source.urls")
-"""Settings whose keys the user chooses: an override takes their place whole, where Hydra would add to them."""
+"""Settings whose keys the user chooses: an override replaces them whole, where Hydra would only mend known keys."""
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
     "pretrain": PretrainJob,
@@ -77,7 +78,6 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
         ConfigError: As load_settings, and for an override that names no setting.
     """
     register_settings()
-    overrides = [_opened(word) for word in overrides]
     try:
         return load_settings(_composed(name, overrides), job)
     except HYDRA_ERRORS as error:
@@ -86,26 +86,39 @@ def compose_settings(name: str, overrides: list[str], job: type[Job]) -> Job:
 
 
 def _composed(name: str, overrides: list[str]) -> DictConfig:
+    kept, taken = _take_open(overrides)
     outer = GlobalHydra.instance().hydra  # of the script that runs, if one does
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed: DictConfig = compose(name, overrides)
+            composed: DictConfig = compose(name, kept)
     finally:
         GlobalHydra.instance().hydra = outer
-    return _with_open(composed, overrides)
+    return _with_open(composed, taken)
 
 
-def _opened(word: str) -> str:
-    """Let an override of an open setting bring keys that the composed file lacks."""
-    return f"++{word}" if word.startswith(tuple(f"{key}={{" for key in OPEN)) else word
+def _take_open(words: Sequence[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Part the overrides of open settings, such as labels.names={yes: "", no: ""}, from the others."""
+    kept, taken = [], {}
+    for word in words:
+        if word.lstrip("+").startswith(tuple(f"{key}={{" for key in OPEN)):
+            override = OverridesParser.create().parse_override(word)
+            value = cast(dict[object, Any], override.value())
+            taken[override.key_or_group] = {_key(key): each for key, each in value.items()}
+        else:
+            kept.append(word)
+    return kept, taken
 
 
-def _with_open(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """Let overrides of the open settings stand alone, without the keys of the composed file."""
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.key_or_group in OPEN and isinstance(value := override.value(), dict):
-            OmegaConf.update(config, override.key_or_group, value, merge=False)
+def _key(key: object) -> str:
+    """Give a label such as 1 or true, which Hydra takes for a number or a truth value, its name back."""
+    return str(key) if isinstance(key, str | int | float) and not isinstance(key, bool) else json.dumps(key)
+
+
+def _with_open(config: DictConfig, taken: Mapping[str, dict[str, Any]]) -> DictConfig:
+    """Put the overrides of open settings in the place of what the composed files say there."""
+    for key, value in taken.items():
+        OmegaConf.update(config, key, value, merge=False)
     return config
 
 
@@ -129,19 +142,20 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         return
     register_settings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    words = sys.argv[1:] = [_opened(word) for word in sys.argv[1:]]
+    words, taken = sys.argv[1:], dict[str, dict[str, Any]]()
     try:
         if not any(word.startswith("-") for word in words):  # a multirun's lists are Hydra's to take apart
             compose_settings(name, words, JOBS[name])
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.argv[1:], taken = _take_open(words)
+    except (ConfigError, HydraException) as error:
+        sys.stderr.write(f"error: {error if isinstance(error, ConfigError) else _sentence(error)}\n")
         sys.exit(2)
     failures: list[str] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped ends a run as Ctrl-C does
 
     def job(config: DictConfig) -> None:
         try:
-            task(load_settings(_with_open(config, HydraConfig.get().overrides.task), JOBS[name]))
+            task(load_settings(_with_open(config, taken), JOBS[name]))
         except (StanceError, OSError) as error:
             failures.append(os_sentence(error) if isinstance(error, OSError) else str(error))
             sys.stderr.write(f"error: {failures[-1]}\n")

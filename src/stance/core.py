@@ -75,7 +75,7 @@ class LabelSet:
         if len(self.names) < 2 or len(set(self.names)) < len(self.names):
             raise ConfigError(
                 f"labels: got {list(self.names)}; expected two or more different names. "
-                """Name them, for example 'labels.names={"yes": "", "no": ""}'"""
+                """Name them, for example 'labels.names={yes: "", no: ""}'"""
             )
 
     def __len__(self) -> int:

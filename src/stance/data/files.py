@@ -125,7 +125,7 @@ def _own_labels(unknown: Collection[str]) -> str:
     """Say how to name the labels of files in which no row has one of the label set."""
     if not 1 < len(unknown) <= 30 or "None" in unknown:
         return ""
-    names = ", ".join(f'"{name}": ""' for name in sorted(unknown))
+    names = ", ".join(re.sub(r"([\\()\[\]{}:=,])", r"\\\1", name) + ': ""' for name in sorted(unknown))
     return f"\nIf these are your labels, name them: labels.name=mine 'labels.names={{{names}}}'"
 
 
