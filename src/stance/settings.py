@@ -268,6 +268,20 @@ class BenchmarkJob:
 
 
 @dataclass(kw_only=True)
+class SpeedJob:
+    """All settings of scripts/benchmark.py speed."""
+
+    data: DataSettings
+    labels: LabelSettings
+    tracking: TrackingSettings
+    bundle: str | None
+    rows: int = _between(1, 1_000_000_000)
+    rounds: int = _between(1, 1000)
+    single: int = _between(1, 100_000)
+    output: str
+
+
+@dataclass(kw_only=True)
 class RebuildJob:
     """All settings of scripts/rebuild.py."""
 
