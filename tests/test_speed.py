@@ -38,7 +38,7 @@ def make(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Make:
             "data.split.by=group",
             f"bundle={trained.bundle}",
             "rows=12",
-            "rounds=2",
+            "rounds=1",
             "single=3",
             "tracking=off",
         ]
@@ -92,11 +92,14 @@ def test_speed_light_bundle_is_measured_beside_a_fresh_network(
     light, manifest = tmp_path / "light", read_manifest(trained.bundle)
     save_bundle(light, manifest, lambda draft: copy_files(trained.bundle, draft, without=heavy))
     monkeypatch.setattr(speed, "time_cold", lambda folder, one, text: one.cold.append(1.0))
-    found = run_speed(make(f"bundle={light}", "rounds=1"), tmp_path, say=quiet)
+    said: list[str] = []
+    found = run_speed(make(f"bundle={light}", "rounds=2"), tmp_path, say=said.append)
     rows = {row.way: row for row in found.rows}
     assert list(rows) == [*timing.PLAIN, "onnx-int8"] and found.run_id is None
     assert rows["onnx-int8"].macro_f1 is not None and rows["onnx-int8"].agreement is None
     assert rows[timing.REFERENCE].macro_f1 is None
+    steps = [line.split(": ")[1] for line in said if line.startswith("round ")]
+    assert steps == [*rows, *list(rows)[::-1]], "the second round goes the other way round"
     assert "- torch is left out: the bundle has no model.safetensors" in found.page
     assert "the transformers rows run a fresh network" in found.page
 
