@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help train test lint ui clean
+.PHONY: help train test lint bench ui clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ lint: $(VENV)/.installed  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed  ## how fast the model answers, beside plain transformers
+	$(BIN)/python scripts/benchmark.py speed
 
 ui: $(VENV)/.installed  ## the MLflow UI on what training logged, http://127.0.0.1:5000
 	mkdir -p mlruns

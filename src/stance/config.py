@@ -28,6 +28,7 @@ from stance.settings import (
     PrepareJob,
     PretrainJob,
     RebuildJob,
+    SpeedJob,
     TrainJob,
     problems,
 )
@@ -44,6 +45,7 @@ JOBS: dict[str, type] = {
     "package": PackageJob,
     "rebuild": RebuildJob,
     "benchmark": BenchmarkJob,
+    "speed": SpeedJob,
 }
 
 
@@ -177,8 +179,9 @@ def describe(name: str) -> str:
     """Return the help of a script: every group, its choices, and every value with its comment."""
     entry = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
     chosen = re.findall(r"^\s+- (?:override )?/?(\w+): (\w+)", entry, flags=re.MULTILINE)
+    script = "benchmark.py speed" if name == "speed" else f"{name}.py"
     parts = [
-        f"usage: python scripts/{name}.py [GROUP=CHOICE] [KEY=VALUE] ...\n",
+        f"usage: python scripts/{script} [GROUP=CHOICE] [KEY=VALUE] ...\n",
         "Every value below can be overridden by its dotted key, for example data.path=my.csv;",
         "-m runs every combination of comma-separated values.\n",
         f"# configs/{name}.yaml\n{entry}",

@@ -22,7 +22,7 @@ from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, 
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, ship
 from stance.runlog import log_inputs, log_report, log_results, parity_metrics
-from stance.settings import DataSettings, EvaluateJob, LabelSettings, PackageJob, PrepareJob, TrainJob
+from stance.settings import DataSettings, EvaluateJob, LabelSettings, PackageJob, PrepareJob, SpeedJob, TrainJob
 from stance.tracking import Tracker, download_model, start_run
 from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
 
@@ -122,7 +122,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
         predictor = (
             predictor if tuple(job.labels.names) == predictor.labels.names else predictor.asking(job.labels.names)
         )
-    _require_labels(job.labels, predictor.labels, source)
+    require_labels(job.labels, predictor.labels, source)
     examples = _part(job, root)
     blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}
     report = measure(predictor, examples, blind, job.bootstrap)
@@ -144,7 +144,7 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
     """Export a bundle to ONNX and register it; returns its folder, the comparison and the model's URI."""
     path = find_bundle(root / job.bundle if job.bundle and not Path(job.bundle).is_dir() else job.bundle)
     manifest = read_manifest(path)
-    _require_labels(job.labels, manifest.label_set, path)
+    require_labels(job.labels, manifest.label_set, path)
     data = resolve_data(job.data, root)
     parity = add_onnx(path, prepare(data, job.labels, root=root).splits.dev, job.package)
     if job.ship:
@@ -160,7 +160,8 @@ def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], s
     return path, parity, uri
 
 
-def _require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> None:
+def require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> None:
+    """Raise ConfigError unless the bundle answers the labels of the settings."""
     if tuple(given.names) != answered.names:
         raise ConfigError(
             f"labels: got {', '.join(given.names)}; the bundle {bundle} answers {', '.join(answered.names)}. "
@@ -168,7 +169,7 @@ def _require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> N
         )
 
 
-def locate_bundle(source: str | None, root: Path, job: EvaluateJob) -> Path:
+def locate_bundle(source: str | None, root: Path, job: EvaluateJob | SpeedJob) -> Path:
     """Return the folder of a bundle given as a folder, as models:/NAME@ALIAS, or as None."""
     if source and ":/" in source:
         return download_model(source, job.tracking, root)

@@ -225,7 +225,7 @@ class EvaluateJob:
     labels: LabelSettings
     tracking: TrackingSettings
     bundle: str | None
-    backend: str = _one_of("auto", "onnx-int8", "onnx", "torch")
+    backend: str = _one_of("auto", "onnx-int8", "onnx", "torch", "openvino")
     part: str = _one_of("all", "train", "dev", "test")
     output: str
     bootstrap: int = _between(10, 100_000)
@@ -265,6 +265,20 @@ class BenchmarkJob:
     device: str = _one_of("auto", "cpu", "cuda")
     output: str
     cache: str
+
+
+@dataclass(kw_only=True)
+class SpeedJob:
+    """All settings of scripts/benchmark.py speed."""
+
+    data: DataSettings
+    labels: LabelSettings
+    tracking: TrackingSettings
+    bundle: str | None
+    rows: int = _between(1, 1_000_000_000)
+    rounds: int = _between(1, 1000)
+    single: int = _between(1, 100_000)
+    output: str
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,225 @@
+"""What `scripts/benchmark.py speed` does, from settings to a table of speeds beside the scores of the same rows."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stance.atomic import whole_folder
+from stance.core import Example, LabelSet
+from stance.data.prepared import prepare, rows_digest
+from stance.errors import ModelError
+from stance.evaluation.metrics import confusion_matrix, macro_f1
+from stance.evaluation.plots import throughput
+from stance.evaluation.report import markdown_table
+from stance.inference.bundle import read_manifest
+from stance.line import locate_bundle, require_labels, resolve_data
+from stance.paths import ROOT
+from stance.settings import SpeedJob
+from stance.timing import (
+    PLAIN,
+    REFERENCE,
+    Timed,
+    find_ways,
+    has_trained_weights,
+    mean_tokens,
+    plain_network,
+    product_rate,
+    products,
+    time_cold,
+    time_round,
+)
+from stance.tracking import Tracker, source_tags, start_run
+
+Say = Callable[[str], object]
+HEADS = ["way", "sentences/s", f"against {REFERENCE}", "of the fp32 limit", "of the bf16 limit", "p50 ms", "p99 ms"]
+HEADS += ["macro-F1", "agreement", "first answer s", "memory MB"]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One way to answer: medians with [lowest, highest] over the rounds; None where there is no such figure."""
+
+    way: str
+    rate: tuple[float, float, float]
+    ratio: float
+    fp32_share: float
+    bf16_share: float
+    p50_ms: float
+    p99_ms: float
+    macro_f1: float | None
+    agreement: float | None
+    cold_s: tuple[float, float, float]
+    memory_mb: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement leaves behind; `limits` are the sentences/s that the bare matrix products would allow."""
+
+    folder: Path
+    page: str
+    rows: Sequence[Speed]
+    limits: Mapping[str, float]
+    run_id: str | None
+
+
+def main(job: SpeedJob) -> None:
+    """Measure and print the table."""
+    command = "python scripts/benchmark.py speed " + shlex.join(sys.argv[1:])
+    done = run_speed(job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command.strip())
+    sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
+
+
+def run_speed(job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Measured:
+    """Measure every way that the bundle offers in alternating rounds; write and log the table.
+
+    Args:
+        job: All settings.
+        root: The project's folder.
+        say: Called with a line for each step.
+        command: What was typed, for the page.
+
+    Raises:
+        StanceError: The bundle or the data can't be used; an earlier result stays as it was.
+    """
+    bundle = locate_bundle(job.bundle, root, job)
+    manifest = read_manifest(bundle)
+    if manifest.kind != "labels":
+        raise ModelError(f"{bundle}: answers any labels. Give bundle= one that was trained on its own")
+    require_labels(job.labels, manifest.label_set, bundle)
+    examples = _sample(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
+    say(f"measuring {bundle} on {len(examples):,} sentences")
+    timed, limits, notes = _measure(job, bundle, examples, say)
+    rows = _rows(timed, examples, manifest.label_set, limits, has_trained_weights(bundle))
+    page = _page(bundle.name, rows, notes, command)
+    with start_run(job.tracking, root, f"speed of {bundle.name}") as tracker:
+        _write(root / job.output, job, rows, limits, page)
+        tracker.settings(job)
+        tracker.tags({"stage": "speed", "data.digest": rows_digest(examples), **source_tags(root)})
+        _log(tracker, rows, limits, page)
+    return Measured(root / job.output, page, rows, limits, tracker.run_id)
+
+
+def _measure(
+    job: SpeedJob, bundle: Path, examples: Sequence[Example], say: Say
+) -> tuple[list[Timed], dict[str, float], list[str]]:
+    """Time every way in each round; return what was timed, the limits in sentences/s, and notes for the page."""
+    import torch
+
+    network = plain_network(bundle)
+    ways, absent = find_ways(bundle, network)
+    timed, shapes, best = [Timed(name) for name in ways], products(network), {"fp32": 0.0, "bf16": 0.0}
+    for number in range(job.rounds):
+        for one in timed if number % 2 == 0 else timed[::-1]:
+            say(f"round {number + 1} of {job.rounds}: {one.name}")
+            time_round(ways[one.name], one, examples, job.single)
+            time_cold(bundle, one, examples[0].text)
+        best = {name: max(rate, product_rate(shapes, name)) for name, rate in best.items()}
+    tokens = mean_tokens(bundle, examples)
+    work = 2 * tokens * sum(a * b for a, b in shapes)
+    notes = [
+        f"{len(examples):,} sentences of {tokens:.0f} tokens on average, {job.rounds} alternating rounds "
+        f"(median [lowest, highest]), {torch.get_num_threads()} threads"
+    ]
+    notes += [
+        f"Limit {name}: torch's products of the encoder's shapes reach {rate / 1e9:,.0f} GFLOP/s, which would allow "
+        f"{rate / work:,.0f} sentences/s without padding"
+        for name, rate in best.items()
+    ]
+    notes += [f"{name} is left out: {reason}" for name, reason in absent.items()]
+    return timed, {name: rate / work for name, rate in best.items()}, notes
+
+
+def _sample(examples: Sequence[Example], most: int) -> list[Example]:
+    """Return `most` examples drawn evenly, in their order."""
+    kept = np.random.default_rng(0).permutation(len(examples))[:most]
+    return [examples[position] for position in sorted(kept)]
+
+
+def _rows(
+    timed: Sequence[Timed], examples: Sequence[Example], labels: LabelSet, limits: Mapping[str, float], trained: bool
+) -> list[Speed]:
+    reference = next(one for one in timed if one.name == REFERENCE)
+    gold = labels.indices(examples)
+    rows = []
+    for one in timed:
+        answers = np.array([labels.index(name) for name in one.answers])
+        rate = _spread(one.rates)
+        scored = trained or one.name not in PLAIN
+        rows.append(
+            Speed(
+                way=one.name,
+                rate=rate,
+                ratio=float(np.median(np.array(one.rates) / np.array(reference.rates))),
+                fp32_share=rate[0] / limits["fp32"],
+                bf16_share=rate[0] / limits["bf16"],
+                p50_ms=float(np.percentile(one.latencies, 50)),
+                p99_ms=float(np.percentile(one.latencies, 99)),
+                macro_f1=float(macro_f1(confusion_matrix(gold, answers, len(labels)))) if scored else None,
+                agreement=float(np.mean(np.array(one.answers) == reference.answers)) if trained else None,
+                cold_s=_spread(one.cold),
+                memory_mb=float(np.median(one.memory)) if one.memory else None,
+            )
+        )
+    return rows
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float, float]:
+    return float(np.median(values)), min(values), max(values)
+
+
+def _page(name: str, rows: Sequence[Speed], notes: Sequence[str], command: str) -> str:
+    """Return the page: the table, how it was measured, the limits, what is missing and why."""
+    made = f"Made by `{command}`\n\n" if command else ""
+    notes = list(notes)
+    if all(row.agreement is None for row in rows):
+        notes.append(
+            "The bundle has no torch weights: the transformers rows run a fresh network of the same encoder, as "
+            "fast but untrained, so that they have no score and nothing to agree with"
+        )
+    return f"# Speed of {name}\n\n{made}{markdown_table(HEADS, [_cells(row) for row in rows])}\n" + "".join(
+        f"- {note}\n" for note in notes
+    )
+
+
+def _cells(row: Speed) -> list[str]:
+    def shown(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
+    return [
+        row.way,
+        "{:,.0f} [{:,.0f}, {:,.0f}]".format(*row.rate),
+        f"{row.ratio:.2f}",
+        f"{row.fp32_share:.0%}",
+        f"{row.bf16_share:.0%}",
+        f"{row.p50_ms:.2f}",
+        f"{row.p99_ms:.2f}",
+        shown(row.macro_f1, ".3f"),
+        shown(row.agreement, ".2%"),
+        "{:.2f} [{:.2f}, {:.2f}]".format(*row.cold_s),
+        shown(row.memory_mb, ".0f"),
+    ]
+
+
+def _write(output: Path, job: SpeedJob, rows: Sequence[Speed], limits: Mapping[str, float], page: str) -> None:
+    whole = {"settings": asdict(job), "limits": dict(limits), "rows": [asdict(row) for row in rows]}
+    with whole_folder(output, "speed.json") as draft:
+        (draft / "speed.md").write_text(page, encoding="utf-8")
+        (draft / "speed.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False), encoding="utf-8")
+        throughput({row.way: row.rate for row in rows}).savefig(draft / "speed.png")
+
+
+def _log(tracker: Tracker, rows: Sequence[Speed], limits: Mapping[str, float], page: str) -> None:
+    tracker.metrics({f"speed/limit {name}": value for name, value in limits.items()})
+    for row in rows:
+        values = {"sentences_s": row.rate[0], "ratio": row.ratio, "p50_ms": row.p50_ms, "macro_f1": row.macro_f1}
+        values |= {"agreement": row.agreement, "cold_s": row.cold_s[0], "memory_mb": row.memory_mb}
+        tracker.metrics({f"speed/{row.way} {key}": value for key, value in values.items() if value is not None})
+    tracker.figure(throughput({row.way: row.rate for row in rows}), "speed")
+    tracker.text(page, "speed.md")
+    tracker.tags({"mlflow.note.content": page[:5000]})
