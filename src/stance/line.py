@@ -22,7 +22,16 @@ from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, 
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, ship
 from stance.runlog import log_inputs, log_report, log_results, parity_metrics
-from stance.settings import DataSettings, EvaluateJob, LabelSettings, PackageJob, PrepareJob, SpeedJob, TrainJob
+from stance.settings import (
+    DataSettings,
+    EvaluateJob,
+    LabelSettings,
+    ModelSettings,
+    PackageJob,
+    PrepareJob,
+    SpeedJob,
+    TrainJob,
+)
 from stance.tracking import Tracker, download_model, start_run
 from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
 
@@ -86,6 +95,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
+    job = replace(job, model=_fitting_form(job.model, prepared.splits))
     models = root / "models"
     bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
     key = _run_key(job, prepared.digest)
@@ -109,6 +119,12 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     for folder in (checkpoint, draft):
         shutil.rmtree(folder, ignore_errors=True)
     return Trained(bundle, report, parity, tracker.run_id, seconds)
+
+
+def _fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
+    """Let the model read the text alone where no training row names a holder or a target."""
+    asked = any(example.holder or example.target for example in splits.train)
+    return model if asked else replace(model, input_form="given")
 
 
 def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
