@@ -32,7 +32,8 @@ def main(job: TrainJob) -> None:
     samples = [Example(text, target, holder) for text, holder, target in SAMPLES]
     for example in samples if job.labels.name == "participation" else report.examples[: len(SAMPLES)]:
         answer = predictor.predict(example)
-        out(f"  {answer.label:<12}{answer.confidence:4.0%}  {example.text}  ({example.holder}: {example.target})\n")
+        asked = ": ".join(filter(None, (example.holder, example.target)))
+        out(f"  {answer.label:<12}{answer.confidence:4.0%}  {example.text}{asked and f'  ({asked})'}\n")
     out(f"\nBundle: {trained.bundle}\n")
     if trained.run_id:
         out(f"MLflow run {trained.run_id}; look at it with: make ui\n")
