@@ -18,9 +18,9 @@ from stance.data.prepared import Prepared, prepare, read_all, rows_digest
 from stance.data.splits import Splits
 from stance.errors import ConfigError, DataError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
-from stance.inference.bundle import FORMAT_VERSION, Manifest, find_bundle, now, read_manifest, save_bundle
+from stance.inference.bundle import find_bundle, read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
-from stance.packaging.package import Parity, add_onnx, ship
+from stance.packaging.package import Parity, add_onnx, save_tuned, ship
 from stance.runlog import log_inputs, log_report, log_results, parity_metrics
 from stance.settings import (
     DataSettings,
@@ -228,33 +228,16 @@ def _fine_tune(
 def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, device: str) -> None:
     """Calibrate on dev and write the bundle with the trained weights."""
     from stance.evaluation.calibration import calibrate
-    from stance.network import save_network
     from stance.training.finetuning import dev_logits
 
     labels, dev = LabelSet(tuple(job.labels.names)), prepared.splits.dev
     logits = dev_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()
     fitted = calibrate(logits, labels.indices(dev), job.train.abstain_accuracy)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        name=job.bundle,
-        created=now(),
-        labels=list(labels.names),
-        max_length=tuned.tokenizer.max_length,
-        input_form=tuned.tokenizer.input_form,
-        pooling=job.model.pooling,
-        pad_id=tuned.tokenizer.pad_id,
-        temperature=fitted.temperature,
-        threshold=fitted.threshold,
-        encoder=job.model.encoder,
-        data={"name": job.data.name, "digest": prepared.digest, "label_digest": labels.digest},
-        settings={"seed": job.seed, "train": asdict(job.train)},
+    data = {"name": job.data.name, "digest": prepared.digest, "label_digest": labels.digest}
+    settings = {"seed": job.seed, "train": asdict(job.train)}
+    save_tuned(
+        bundle, tuned, fitted, job.model, name=job.bundle, labels=list(labels.names), data=data, settings=settings
     )
-
-    def write(draft: Path) -> None:
-        save_network(tuned.network, draft)
-        (draft / "tokenizer.json").write_text(tuned.tokenizer.to_json(), encoding="utf-8")
-
-    save_bundle(bundle, manifest, write)
 
 
 def _evaluate(draft: Path, splits: Splits, job: TrainJob, bundle: Path) -> Report:

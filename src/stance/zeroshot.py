@@ -11,9 +11,8 @@ import numpy as np
 
 from stance.evaluation.calibration import calibrate
 from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
-from stance.inference.bundle import FORMAT_VERSION, Manifest, now, save_bundle
 from stance.inference.predictor import load_predictor
-from stance.network import save_network
+from stance.packaging.package import save_tuned
 from stance.settings import PretrainJob
 from stance.training.finetuning import FineTuned
 from stance.training.hypotheses import hypothesis_logits
@@ -25,29 +24,18 @@ def save_zero_shot(target: Path, job: PretrainJob, sets: Sequence[TaskSet], tune
     first = sets[0]
     logits = hypothesis_logits(tuned.network, first.splits.dev, first.definitions, tuned.tokenizer, device)
     fitted = calibrate(logits.double().numpy(), first.labels.indices(first.splits.dev), job.train.abstain_accuracy)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
+    save_tuned(
+        target,
+        tuned,
+        fitted,
+        job.model,
         name=job.output,
-        created=now(),
         labels=list(first.definitions),
-        max_length=tuned.tokenizer.max_length,
-        input_form=tuned.tokenizer.input_form,
-        pooling=job.model.pooling,
-        pad_id=tuned.tokenizer.pad_id,
-        temperature=fitted.temperature,
-        threshold=fitted.threshold,
-        encoder=job.model.encoder,
         data={each.name: each.digest for each in sets},
         settings=settings_of(job),
         kind="hypotheses",
         definitions=dict(first.definitions),
     )
-
-    def write(draft: Path) -> None:
-        save_network(tuned.network, draft)
-        (draft / "tokenizer.json").write_text(tuned.tokenizer.to_json(), encoding="utf-8")
-
-    save_bundle(target, manifest, write)
 
 
 def settings_of(job: PretrainJob) -> dict[str, Any]:

@@ -1,22 +1,25 @@
-"""The package stage: ONNX files into the bundle, once they are shown to answer as the trained weights do."""
+"""Trained weights into a bundle, and ONNX files beside them, once these are shown to answer as the weights do."""
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from stance.core import Array, Example
 from stance.errors import ModelError
+from stance.evaluation.calibration import Calibration
 from stance.evaluation.metrics import Labels, confusion_matrix, macro_f1
 from stance.inference.backends import WEIGHTS
-from stance.inference.bundle import copy_files, read_manifest, save_bundle
+from stance.inference.bundle import FORMAT_VERSION, Manifest, copy_files, now, read_manifest, save_bundle
 from stance.inference.predictor import load_predictor
-from stance.network import StanceNetwork, load_network
+from stance.network import StanceNetwork, load_network, save_network
 from stance.packaging.export import export_onnx, quantize_int8
-from stance.settings import PackageSettings
+from stance.settings import ModelSettings, PackageSettings
+from stance.training.finetuning import FineTuned
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,28 @@ class Parity:
     difference: float
     agreement: float
     f1_loss: float
+
+
+def save_tuned(bundle: Path, tuned: FineTuned, fitted: Calibration, model: ModelSettings, **told: Any) -> None:
+    """Write a bundle with the trained weights; `told` are the fields of its Manifest that no other argument holds."""
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        created=now(),
+        max_length=tuned.tokenizer.max_length,
+        input_form=tuned.tokenizer.input_form,
+        pooling=model.pooling,
+        pad_id=tuned.tokenizer.pad_id,
+        temperature=fitted.temperature,
+        threshold=fitted.threshold,
+        encoder=model.encoder,
+        **told,
+    )
+
+    def write(draft: Path) -> None:
+        save_network(tuned.network, draft)
+        (draft / "tokenizer.json").write_text(tuned.tokenizer.to_json(), encoding="utf-8")
+
+    save_bundle(bundle, manifest, write)
 
 
 def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings) -> dict[str, Parity]:
