@@ -124,6 +124,16 @@ def test_benchmark_mlflow_has_one_parent_with_a_child_a_run(done: Benchmarked) -
     assert {"table.md", "table.tex", "predictions_all.csv", "figures"} <= files
 
 
+def test_benchmark_reads_text_alone_where_there_is_no_question(
+    make: Make, tmp_path: Path, trainings: list[dict[str, Any]]
+) -> None:
+    rows = [{**row, "holder": None, "target": None} for row in make_rows(90)]
+    data = write_jsonl(tmp_path / "plain.jsonl", rows)
+    job = make(f"data.path={data}", "data.name=plain", "systems=[model]", "seeds=1", "train.epochs=1")
+    run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
+    assert trainings[0]["tokenizer"].input_form == "given"
+
+
 def test_benchmark_again_trains_nothing_and_says_the_same(
     done: Benchmarked, make: Make, project: Path, trainings: list[dict[str, Any]]
 ) -> None:

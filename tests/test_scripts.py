@@ -19,6 +19,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("script", "override", "problem"),
     [
         ("train", "train.epoch=3", "did you mean 'epochs'"),
+        ("prepare", "experiment=release", "'train' is a setting of another script"),
         ("evaluate", "tracking=nowhere", "Could not find 'tracking/nowhere'"),
         ("package", "package.quantize=maybe", "package.quantize: Value 'maybe' is not a valid bool"),
         ("prepare", "data.path=gone.csv", "gone.csv: no such file"),

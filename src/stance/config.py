@@ -211,5 +211,8 @@ def _sentence(error: Exception) -> str:
     if unknown:
         words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)
         near = difflib.get_close_matches(unknown.group(1), sorted(set(words)), n=1)
-        text = f"{text}; did you mean '{near[0]}'?" if near else text
+        if near == [unknown.group(1)]:
+            text = f"{text}; '{near[0]}' is a setting of another script"
+        elif near:
+            text = f"{text}; did you mean '{near[0]}'?"
     return f"settings: {text}. See --help for every key"

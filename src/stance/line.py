@@ -95,7 +95,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
-    job = replace(job, model=_fitting_form(job.model, prepared.splits))
+    job = replace(job, model=fitting_form(job.model, prepared.splits))
     models = root / "models"
     bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
     key = _run_key(job, prepared.digest)
@@ -121,7 +121,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     return Trained(bundle, report, parity, tracker.run_id, seconds)
 
 
-def _fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
+def fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
     """Let the model read the text alone where no training row names a holder or a target."""
     asked = any(example.holder or example.target for example in splits.train)
     return model if asked else replace(model, input_form="given")

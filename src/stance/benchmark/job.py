@@ -16,7 +16,7 @@ from stance.evaluation.compare import Runs, compare
 from stance.evaluation.measures import measure_all
 from stance.evaluation.plots import comparison, few_shot_curves
 from stance.evaluation.tables import to_markdown
-from stance.line import run_prepare
+from stance.line import fitting_form, run_prepare
 from stance.runlog import log_data
 from stance.settings import BenchmarkJob, PrepareJob
 from stance.tracking import Tracker, source_tags, start_run
@@ -53,10 +53,11 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     if not job.data.measures:
         raise ConfigError("data.measures: got none; expected at least one, such as macro_f1. See configs/data")
     labels = LabelSet(tuple(job.labels.names))
-    recipe = Recipe(labels, job.model, job.train, job.setfit_steps, choose_device(job.device))
+    device = choose_device(job.device)
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
+    recipe = Recipe(labels, fitting_form(job.model, prepared.splits), job.train, job.setfit_steps, device)
     systems, absent = present(job.systems, prepared.splits)
     questions = ask(job, prepared.splits, labels)
     for name, reason in absent.items():
