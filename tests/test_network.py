@@ -47,6 +47,27 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
+def test_network_takes_the_encoder_of_a_trained_one_with_a_fresh_head(checkpoint: Path, tmp_path: Path) -> None:
+    trained = new_network(str(checkpoint), 3, "mean").eval()
+    with torch.no_grad():
+        for weights in trained.parameters():
+            weights.mul_(1.5)
+    save_network(trained, tmp_path)
+    network = new_network(str(tmp_path), 5, "mean").eval()
+    assert network.head.out_features == 5
+    for name, weights in trained.encoder.state_dict().items():
+        assert torch.equal(network.encoder.state_dict()[name], weights), name
+
+
+def test_network_refuses_an_encoder_that_lacks_weights(checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copy(checkpoint / "config.json", tmp_path)
+    state = load_file(checkpoint / "model.safetensors")
+    lost = next(name for name in state if name.endswith("weight") and ".0." in name)
+    save_file({name: each for name, each in state.items() if name != lost}, tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match="has no weights for 1 parts of its encoder"):
+        new_network(str(tmp_path), 3, "mean")
+
+
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_network_save_and_load_give_the_same_logits(checkpoint: Path, pooling: str, tmp_path: Path) -> None:
     network = new_network(str(checkpoint), 3, pooling, dropout=0.5).eval()

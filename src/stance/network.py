@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from stance.errors import ConfigError, ModelError
 from stance.paths import ROOT
@@ -67,7 +67,7 @@ def encoder_digest(name: str) -> str:
 def new_network(
     encoder: str, n_labels: int, pooling: str, *, dropout: float = 0.0, encoder_dropout: float = 0.0
 ) -> StanceNetwork:
-    """Build a network from a pretrained encoder, with a fresh head.
+    """Build a network from a pretrained encoder or from that of a trained bundle, with a fresh head.
 
     Attention is computed "eager": on the CPU its backward pass takes a third of the time of the
     fused one, whose forward pass is the faster. Dropout inside the encoder would cost half as
@@ -76,23 +76,49 @@ def new_network(
     Raises:
         ConfigError: The encoder can't be found or loaded.
     """
-    try:
-        body = AutoModel.from_pretrained(
-            find_encoder(encoder),
-            dtype=torch.float32,
-            attn_implementation="eager",
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"model.encoder: can't load '{encoder}': {reason}. Give a folder, or check the name"
-        ) from error
+    body = _load_body(encoder)
     for module in body.modules():
         if isinstance(module, nn.Dropout):
             module.p = encoder_dropout
     return StanceNetwork(body, body.config.hidden_size, n_labels, pooling, dropout)
+
+
+def _load_body(encoder: str) -> PreTrainedModel:
+    """Load the encoder alone; a folder that save_network wrote gives its own up."""
+    folder = Path(find_encoder(encoder))
+    whole = {"dtype": torch.float32, "attn_implementation": "eager", "trust_remote_code": False}
+    try:
+        if has_head(folder):
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            state = load_file(folder / "model.safetensors")
+            own = {name.removeprefix("encoder."): state[name] for name in state if name.startswith("encoder.")}
+            body: PreTrainedModel = AutoModel.from_config(config, **whole)  # type: ignore[no-untyped-call]
+            body.load_state_dict(own)
+            return body
+        body, told = AutoModel.from_pretrained(
+            find_encoder(encoder), use_safetensors=True, output_loading_info=True, **whole
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"model.encoder: can't load '{encoder}': {reason}. Give a folder, or check the name"
+        ) from error
+    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise ConfigError(
+            f"model.encoder: '{encoder}' has no weights for {len(missing)} parts of its encoder, such as "
+            f"{missing[0]}. Give a folder that holds a whole encoder"
+        )
+    return body
+
+
+def has_head(folder: Path) -> bool:
+    """Tell whether a folder holds a whole trained network, encoder and head, as save_network writes it."""
+    try:
+        with safe_open(folder / "model.safetensors", "pt") as weights:
+            return "head.weight" in weights.keys()  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return False
 
 
 def save_network(network: StanceNetwork, folder: Path) -> None:
