@@ -106,7 +106,7 @@ def test_checkpoint_progress_keeps_the_best_epoch_and_counts_stale_ones() -> Non
         nn.init.constant_(network.weight, value)
         progress.count(2.0)
         progress.count(4.0)
-        entry = progress.finish_epoch({"dev/macro_f1": value}, network)
+        entry = progress.finish_epoch({"dev/main": value}, network)
         kept.append((round(progress.best["weight"].item(), 1), progress.stale, entry["epoch"], entry["train/loss"]))
     assert kept == [(0.2, 0, 1, 3), (0.5, 0, 2, 3), (0.5, 1, 3, 3), (0.5, 2, 4, 3)]
     assert (progress.epoch, progress.batch, progress.loss) == (4, 0, 0)

@@ -13,14 +13,14 @@ from stance.core import Example, LabelSet
 from stance.data.splits import Splits
 from stance.errors import ConfigError
 from stance.network import new_network
-from stance.settings import TrainJob
+from stance.settings import MeasureSettings, TrainJob
 from stance.training.finetuning import (
     FineTuned,
     choose_device,
     dev_logits,
-    dev_scores,
     fine_tune,
     load_tokenizer,
+    logit_scores,
     loss_function,
     parameter_groups,
     schedule,
@@ -64,8 +64,21 @@ def test_finetuning_has_an_entry_an_epoch_and_learns(job: TrainJob, tmp_path: Pa
 
 def test_finetuning_keeps_the_best_epoch(job: TrainJob, tmp_path: Path) -> None:
     tuned = tune(job, tmp_path / "c", epochs=4, learning_rate=0.05, head_learning_rate=0.2)
-    scores = dev_scores(tuned.network, SPLITS.dev, LABEL_SET, tuned.tokenizer, "cpu")
+    scores = logit_scores(dev_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu"), SPLITS.dev, LABEL_SET)
     assert scores["dev/macro_f1"] == pytest.approx(max(entry["dev/macro_f1"] for entry in tuned.history))
+
+
+def test_finetuning_compares_epochs_by_the_main_measure(job: TrainJob, tmp_path: Path) -> None:
+    given = {"text_rows": MeasureSettings(kind="accuracy", labels=[], by=None, value=None, merge={})}
+    tuned = fine_tune(
+        SPLITS, LABEL_SET, job.model, replace(job.train, epochs=4, learning_rate=0.05, head_learning_rate=0.2),
+        tokenizer=load_tokenizer(job.model), seed=1, device="cpu", checkpoint=tmp_path / "c", run_key="key",
+        measures=given, on_log=lambda *values: None,
+    )  # fmt: skip
+    logits = dev_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu").argmax(1).numpy()
+    right = float((logits == LABEL_SET.indices(SPLITS.dev)).mean())
+    assert [entry["dev/main"] for entry in tuned.history] == [entry["dev/accuracy"] for entry in tuned.history]
+    assert right == pytest.approx(max(entry["dev/accuracy"] for entry in tuned.history))
 
 
 def test_finetuning_stops_when_patience_ends(job: TrainJob, tmp_path: Path) -> None:

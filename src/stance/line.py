@@ -203,7 +203,8 @@ def _run_key(job: TrainJob, digest: str) -> str:
     from stance.network import encoder_digest
 
     train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
-    whole = [digest, asdict(job.model), encoder_digest(job.model.encoder), train, list(job.labels.names), job.seed]
+    encoder, measures = encoder_digest(job.model.encoder), [asdict(each) for each in job.data.measures.values()]
+    whole = [digest, asdict(job.model), encoder, train, list(job.labels.names), measures[:1], job.seed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -221,6 +222,7 @@ def _fine_tune(
         checkpoint=checkpoint,
         run_key=key,
         run_id=tracker.run_id,
+        measures=job.data.measures,
         on_log=tracker.logging(on_log),
     )
 

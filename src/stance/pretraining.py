@@ -210,7 +210,7 @@ def _save_encoder(target: Path, job: PretrainJob, sets: list[TaskSet], tuned: Fi
 
 def _best(tuned: FineTuned) -> dict[str, float]:
     """The dev scores of the epoch that was kept."""
-    best = max(tuned.history, key=lambda entry: entry["dev/macro_f1"])
+    best = max(tuned.history, key=lambda entry: entry["dev/main"])
     return {name: round(value, 4) for name, value in best.items() if name.startswith("dev")}
 
 

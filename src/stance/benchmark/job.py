@@ -57,7 +57,8 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
-    recipe = Recipe(labels, fitting_form(job.model, prepared.splits), job.train, job.setfit_steps, device)
+    model = fitting_form(job.model, prepared.splits)
+    recipe = Recipe(labels, model, job.train, job.data.measures, job.setfit_steps, device)
     systems, absent = present(job.systems, prepared.splits)
     questions = ask(job, prepared.splits, labels)
     for name, reason in absent.items():

@@ -42,10 +42,10 @@ class Progress:
         self.batch, self.loss = self.batch + 1, self.loss + loss
 
     def finish_epoch(self, scores: Mapping[str, float], network: nn.Module) -> dict[str, float]:
-        """Close the epoch, keep the weights if dev macro-F1 rose, and return the epoch's entry."""
-        highest = max((entry["dev/macro_f1"] for entry in self.history), default=-1.0)
+        """Close the epoch, keep the weights if dev/main rose, and return the epoch's entry."""
+        highest = max((entry["dev/main"] for entry in self.history), default=-1.0)
         self.stale += 1
-        if scores["dev/macro_f1"] > highest:
+        if scores["dev/main"] > highest:
             self.stale = 0
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         entry = {"epoch": float(self.epoch + 1), "train/loss": self.loss / max(1, self.batch), **scores}

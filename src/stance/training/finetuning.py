@@ -15,9 +15,10 @@ from stance.data.augment import augment
 from stance.data.splits import Splits
 from stance.encoding import Batch, Encoded, PairTokenizer, by_length
 from stance.errors import ConfigError
+from stance.evaluation.measures import measure_all
 from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from stance.network import StanceNetwork, new_network
-from stance.settings import ModelSettings, TrainSettings
+from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from stance.training.task import Task, bucketed
 
@@ -42,6 +43,7 @@ class LabelTask:
     settings: TrainSettings
     tokenizer: PairTokenizer
     seed: int
+    measures: Mapping[str, MeasureSettings] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
@@ -66,8 +68,12 @@ class LabelTask:
             yield self.tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
 
     def scores(self, network: StanceNetwork, device: str) -> dict[str, float]:
-        """Return the scores on dev."""
-        return dev_scores(network, self.splits.dev, self.labels, self.tokenizer, device)
+        """Return the scores on dev; dev/main is the data set's first measure, by which epochs are compared."""
+        dev = self.splits.dev
+        logits = dev_logits(network, dev, self.tokenizer, device)
+        scores = logit_scores(logits, dev, self.labels)
+        named = measure_all(self.measures, dev, self.labels, logits.argmax(1).numpy())
+        return scores | {"dev/main": next(iter(named.values()), scores["dev/macro_f1"])}
 
 
 def fine_tune(
@@ -82,9 +88,10 @@ def fine_tune(
     checkpoint: Path,
     run_key: str,
     run_id: str | None = None,
+    measures: Mapping[str, MeasureSettings] | None = None,
     on_log: OnLog,
 ) -> FineTuned:
-    """Train until dev macro-F1 stops rising and keep the best epoch's weights.
+    """Train until the data set's main measure stops rising on dev, and keep the best epoch's weights.
 
     Deterministic for a seed on the CPU, also across an interruption.
 
@@ -99,12 +106,13 @@ def fine_tune(
         checkpoint: Folder of the checkpoints; deleted by the caller when all is done.
         run_key: Identifies settings and data; a checkpoint of another key is not continued.
         run_id: The MLflow run, noted in the checkpoint so that a resumed training finds it.
+        measures: The data set's own, the main one first; None: macro-F1.
         on_log: Called with (step, steps in all, values).
 
     Raises:
         ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
     """
-    task = LabelTask(splits, labels, settings, tokenizer, seed)
+    task = LabelTask(splits, labels, settings, tokenizer, seed, measures or {})
     return learn(
         task,
         model,
@@ -267,12 +275,9 @@ def encoded_logits(network: StanceNetwork, rows: Sequence[Encoded], tokenizer: P
     return result
 
 
-def dev_scores(
-    network: StanceNetwork, examples: Sequence[Example], labels: LabelSet, tokenizer: PairTokenizer, device: str
-) -> dict[str, float]:
-    """Return dev/macro_f1, dev/accuracy and dev/loss."""
+def logit_scores(logits: Tensor, examples: Sequence[Example], labels: LabelSet) -> dict[str, float]:
+    """Return dev/macro_f1, dev/accuracy and dev/loss of logits (n_examples, n_labels)."""
     gold = labels.indices(examples)
-    logits = dev_logits(network, examples, tokenizer, device)
     confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
     return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}

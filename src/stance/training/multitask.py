@@ -147,14 +147,15 @@ class HeadsLoss(nn.Module):
 
 
 def mean_scores(sets: Sequence[TaskSet], logits: Mapping[str, Array]) -> dict[str, float]:
-    """Return macro-F1 of each set on dev, and the means over the sets of macro-F1, accuracy and loss."""
+    """Return macro-F1 of each set on dev and the means of macro-F1 (dev/main, too), accuracy and loss over the sets."""
     named, rows = {}, []
     for each in sets:
         scores = set_scores(each.labels.indices(each.splits.dev), logits[each.name])
         named[f"dev_sets/{each.name}"] = scores[0]
         rows.append(scores)
     means = np.mean(rows, axis=0)
-    return dict(zip(("dev/macro_f1", "dev/accuracy", "dev/loss"), means.tolist(), strict=True)) | named
+    mean = dict(zip(("dev/macro_f1", "dev/accuracy", "dev/loss"), means.tolist(), strict=True))
+    return mean | {"dev/main": mean["dev/macro_f1"]} | named
 
 
 def set_scores(gold: Positions, logits: Array) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """The systems that a benchmark compares, each fitted by its name. Knows nothing of seeds in plural or of tables."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from stance.data.subsets import repeat
 from stance.encoding import PairTokenizer
 from stance.evaluation.calibration import softmax
 from stance.network import StanceNetwork, encoder_digest
-from stance.settings import ModelSettings, TrainSettings
+from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
 from stance.training.setfit_baseline import SetFit
@@ -36,6 +36,7 @@ class Recipe:
     labels: LabelSet
     model: ModelSettings
     train: TrainSettings
+    measures: Mapping[str, MeasureSettings]
     setfit_steps: int
     device: str
 
@@ -48,6 +49,7 @@ class Recipe:
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
             return plain | {"steps": self.setfit_steps}
+        plain["main measure"] = asdict(next(iter(self.measures.values())))
         return plain | {"train": {k: v for k, v in asdict(self.train).items() if k not in UNUSED}}
 
 
@@ -106,6 +108,7 @@ def fit(
         device=recipe.device,
         checkpoint=checkpoint,
         run_key="benchmark",
+        measures=recipe.measures,
         on_log=on_log,
     )
     return Tuned(recipe.labels, tuned.network, tuned.tokenizer, recipe.device)

@@ -35,7 +35,7 @@ class Task(Protocol):
         ...
 
     def scores(self, network: StanceNetwork, device: str) -> dict[str, float]:
-        """Return at least dev/macro_f1 and dev/loss."""
+        """Return at least dev/macro_f1, dev/loss, and dev/main, by which epochs are compared."""
         ...
 
 
