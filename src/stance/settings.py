@@ -225,7 +225,7 @@ class EvaluateJob:
     labels: LabelSettings
     tracking: TrackingSettings
     bundle: str | None
-    backend: str = _one_of("auto", "onnx-int8", "onnx", "torch", "openvino")
+    backend: str = _one_of("auto", "openvino-int8", "openvino", "onnx-int8", "onnx", "torch")
     part: str = _one_of("all", "train", "dev", "test")
     output: str
     bootstrap: int = _between(10, 100_000)
