@@ -56,7 +56,7 @@ def text_problem(text: object, name: str = "text") -> str | None:
         return f"{name} contains a NUL byte; expected plain text"
     if len(text) > MAX_CHARACTERS:
         return f"{name} is {len(text):,} characters long; expected at most {MAX_CHARACTERS:,}. Split it into sentences"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if any("\ud800" <= character <= "\udfff" for character in text):
         return f"{name} contains half a surrogate pair; expected valid Unicode"
     return None
 
