@@ -12,6 +12,8 @@ from tokenizers import Tokenizer
 from stance.core import Example
 from stance.text import Pair, render
 
+WINDOW = 4096
+"""Examples that are tokenised at a time where only a number of each is kept."""
 Ids = npt.NDArray[np.int64]
 
 
@@ -70,7 +72,8 @@ class PairTokenizer:
 
     def tokens_cut(self, examples: Sequence[Example]) -> list[int]:
         """Return how many tokens of each example the model would not see."""
-        return [encoded.cut for encoded in self.encode(examples)]
+        windows = (examples[start : start + WINDOW] for start in range(0, len(examples), WINDOW))
+        return [encoded.cut for window in windows for encoded in self.encode(window)]
 
     def to_json(self) -> str:
         """Return the content of tokenizer.json, without truncation and padding."""

@@ -268,16 +268,43 @@ class BenchmarkJob:
 
 
 @dataclass(kw_only=True)
+class TrainingSpeedSettings:
+    """How much is trained where training is timed, and where."""
+
+    rows: int = _between(1, 1_000_000_000)
+    epochs: int = _between(1, 1000)
+    rounds: int = _between(1, 1000)
+    device: str = _one_of("auto", "cpu", "cuda")
+
+
+@dataclass(kw_only=True)
+class GrowthSettings:
+    """The sizes at which cost is measured; a curve without sizes is left out."""
+
+    scored: list[int] = field(metadata={"between": (1, 1_000_000_000)})
+    prepared: list[int] = field(metadata={"between": (1, 1_000_000_000)})
+    tokens: list[int] = field(metadata={"between": (1, 1_000_000_000)})
+    labels: list[int] = field(metadata={"between": (2, 10_000)})
+    label_rows: int = _between(1, 1_000_000)
+
+
+@dataclass(kw_only=True)
 class SpeedJob:
     """All settings of scripts/benchmark.py speed."""
 
     data: DataSettings
     labels: LabelSettings
+    model: ModelSettings
+    train: TrainSettings
     tracking: TrackingSettings
+    parts: list[str] = field(metadata={"each_of": ("predicting", "training", "growth")})
+    training: TrainingSpeedSettings
+    growth: GrowthSettings
     bundle: str | None
     rows: int = _between(1, 1_000_000_000)
     rounds: int = _between(1, 1000)
     single: int = _between(1, 100_000)
+    cold: int = _between(1, 1000)
     output: str
 
 
@@ -303,11 +330,13 @@ def problems(settings: Any, prefix: str = "") -> Iterator[str]:
                 yield from problems(nested, f"{name}.{key}.")
         elif "between" in item.metadata:
             low, high = item.metadata["between"]
-            if not low <= value <= high:
+            if not all(low <= each <= high for each in (value if isinstance(value, list) else [value])):
                 yield f"{name} must be from {low:g} to {high:g}, got {value!r}"
         elif "folder_name" in item.metadata and (Path(value).name != value or value.startswith(".") or not value):
             yield f"{name} must be a folder name such as my-model, without slashes, got {value!r}"
         elif "keys_of" in item.metadata and not set(value) <= set(item.metadata["keys_of"]):
             yield f"{name} must have keys among {', '.join(item.metadata['keys_of'])}, got {', '.join(value)}"
+        elif "each_of" in item.metadata and not set(value) <= set(item.metadata["each_of"]):
+            yield f"{name} must hold some of {', '.join(item.metadata['each_of'])}, got {', '.join(value)}"
         elif "one_of" in item.metadata and value not in item.metadata["one_of"]:
             yield f"{name} must be one of {', '.join(item.metadata['one_of'])}, got {value!r}"
