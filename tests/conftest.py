@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from stance import tracking
 from stance.config import compose_settings
+from stance.inference import backends
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
 
@@ -71,6 +72,14 @@ def nothing_of_the_user() -> Iterator[None]:
         patch.delenv("STANCE_MODEL", raising=False)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr(tracking, "GIVEN_URI", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_processor() -> Iterator[None]:
+    """Let backend=auto mean ONNX Runtime on every machine: the answers compared do not depend on the processor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "processor_flags", set)
         yield
 
 

@@ -1,7 +1,9 @@
 """The checks find duplicates, contradictions, leaks, imbalance and texts that are cut."""
 
 import json
+import random
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from stance.config import compose_settings
 from stance.core import Example, LabelSet
-from stance.data.checks import DataReport, check_examples, contradictions, leaks, near_duplicates, shingles
+from stance.data.checks import DataReport, check_examples, contradictions, leaks, near_duplicates, overlap, shingles
 from stance.data.splits import Splits
 from stance.settings import DataSettings, PrepareJob
 
@@ -93,6 +95,32 @@ def test_checks_near_duplicates_are_found_and_others_not() -> None:
     texts = [LONG, LONG + " at least", "nothing like it at all in these few words", LONG]
     assert near_duplicates([Example(t) for t in texts], 0.8) == [(0, 1)]
     assert near_duplicates([Example(t) for t in texts], 0.95) == []
+
+
+def test_checks_near_duplicates_are_among_those_that_comparing_all_pairs_finds() -> None:
+    rng = random.Random(0)
+    words = [f"word{number}" for number in range(30)]
+    texts = [" ".join(rng.choices(words, k=20)) for _ in range(40)]
+    texts += [text.replace(text.split()[-1], "end") for text in texts] + texts[:5]
+    rng.shuffle(texts)
+    sets = [shingles(text) for text in texts]
+    expected = [
+        (a, b)
+        for a, b in combinations(range(len(texts)), 2)
+        if texts[a] != texts[b] and len(sets[a] & sets[b]) >= 0.8 * len(sets[a] | sets[b])
+    ]
+    found = near_duplicates([Example(text) for text in texts], 0.8)
+    assert all(a < b and texts.index(texts[a]) == a and texts.index(texts[b]) == b for a, b in found)
+    named = {frozenset((texts[a], texts[b])) for a, b in expected}
+    mine = {frozenset((texts[a], texts[b])) for a, b in found}
+    assert mine <= named and len(mine) > 0.8 * len(named) > 10, "hashing may miss one just above the threshold"
+
+
+def test_checks_overlap_counts_near_duplicates_whichever_comes_first() -> None:
+    rows = [Example(LONG, label="a"), Example(LONG + " at least", label="a"), Example("short and other", label="a")]
+    for train, test in ((rows[0], rows[1]), (rows[1], rows[0])):
+        found = overlap(Splits([train], [rows[2]], [test]), 0.8)
+        assert found["a near-duplicate text"] == [0]
 
 
 @given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=12))

@@ -50,6 +50,8 @@ def test_cli_predict_says_what_was_not_read(model: list[str], capsys: pytest.Cap
         (["predict", "", "--model", "BUNDLE"], "text is empty; expected a sentence"),
         (["predict", "No.", "--holder", " ", "--model", "BUNDLE"], "holder is empty"),
         (["predict", "No.", "--model", "nowhere"], "nowhere: no such bundle folder"),
+        (["predict", "No.", "--model", "BUNDLE", "--backend", "tpu"], "backend 'tpu' is not one of auto, "),
+        (["score", "ROWS", "OUT", "--model", "BUNDLE", "--backend", "tpu"], "backend 'tpu' is not one of auto, "),
         (["score", "gone.csv", "OUT", "--model", "BUNDLE"], "gone.csv: no such file"),
         (["score", "ROWS", "out.xlsx", "--model", "BUNDLE"], "format '.xlsx' is not known"),
         (["score", "ROWS", "OUT", "--text-column", "sentence", "--model", "BUNDLE"], "Name it with --text-column"),

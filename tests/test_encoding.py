@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from stance import encoding
 from stance.config import compose_settings
 from stance.core import Example
 from stance.encoding import Encoded, PairTokenizer, by_length
@@ -47,6 +48,13 @@ def test_encoding_equals_auto_tokenizer_for_any_text(text: str, target: str | No
 
 def test_encoding_counts_what_does_not_fit() -> None:
     assert OURS.tokens_cut([Example("word " * 100, "x", "y"), Example("No.", "x", "y")]) == [100 + 3 + 3 - 24, 0]
+
+
+def test_encoding_counts_in_windows_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = [Example("word " * length, "x", "y") for length in range(1, 50)]
+    whole = OURS.tokens_cut(examples)
+    monkeypatch.setattr(encoding, "WINDOW", 7)
+    assert OURS.tokens_cut(examples) == whole and whole[-1] > whole[-2] > 0 == whole[0]
 
 
 def test_encoding_survives_a_round_trip_through_json(tmp_path: Path) -> None:

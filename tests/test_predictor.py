@@ -1,6 +1,7 @@
 """A loaded bundle answers: in order, the same alone and in a batch, lazily."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,6 +55,57 @@ def test_predictor_reads_lazily(predictor: Predictor) -> None:
     first = [next(answers) for _ in range(5)]
     assert len(taken) == 8
     assert [a.label for a in first] == [predictor.predict(case).label for case in CASES[:5]]
+
+
+def test_predictor_reads_an_endless_input_at_most_two_windows_ahead(trained: Trained) -> None:
+    predictor, read, size = load(trained.bundle, backend="onnx"), 0, 256
+    before = set(threading.enumerate())
+
+    def source() -> Iterator[str]:
+        nonlocal read
+        while True:
+            assert threading.current_thread() is threading.main_thread(), "a cursor may not be used elsewhere"
+            read += 1
+            yield f"Peru rejects the treaty {'again ' * (read % 7)}."
+
+    answers = predictor.predict_many(source(), batch_size=size)
+    for done, answer in enumerate(itertools.islice(answers, 3 * size)):
+        assert done < read <= (done // size + 2) * size
+        if done % 100 == 0:
+            expected = predictor.predict(f"Peru rejects the treaty {'again ' * ((done + 1) % 7)}.")
+            assert answer.confidence == pytest.approx(expected.confidence, abs=1e-5)
+    assert set(threading.enumerate()) > before, "a thread tokenises"
+    answers.close()  # type: ignore[attr-defined]
+    assert set(threading.enumerate()) == before
+
+
+class Fault(Exception):
+    """What an input raises."""
+
+
+@pytest.mark.parametrize("size", [4, 256])
+def test_predictor_fault_of_the_input_comes_after_the_answers_before_it(predictor: Predictor, size: int) -> None:
+    def source() -> Iterator[str]:
+        yield from ["No."] * size
+        raise Fault
+
+    before, answers = set(threading.enumerate()), predictor.predict_many(source(), batch_size=size)
+    assert len([next(answers) for _ in range(size)]) == size
+    with pytest.raises(Fault):
+        next(answers)
+    assert set(threading.enumerate()) == before
+
+
+def test_predictor_fault_of_the_network_ends_the_thread(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, before = load(trained.bundle, backend="onnx"), set(threading.enumerate())
+
+    def logits(batch: object) -> None:
+        raise Fault
+
+    monkeypatch.setattr(predictor._backend, "logits", logits)
+    with pytest.raises(Fault):
+        list(predictor.predict_many(["No."] * 600, batch_size=300))
+    assert set(threading.enumerate()) == before
 
 
 def test_predictor_answers_are_sound(predictor: Predictor) -> None:

@@ -9,6 +9,7 @@ from conftest import make_rows, write_jsonl
 
 from stance.config import compose_settings
 from stance.core import Example, LabelSet
+from stance.data import prepared
 from stance.data.files import read_examples
 from stance.data.prepared import Prepared, examine, load_splits, prepare, rows_digest
 from stance.errors import DataError
@@ -98,13 +99,13 @@ def test_prepared_examine_writes_nothing(root: Path) -> None:
 
 
 def test_prepared_parquet_has_the_labels_as_a_class(root: Path, tmp_path: Path) -> None:
-    prepared = run(root)
-    data = datasets.Dataset.from_parquet(str(prepared.path / "dev.parquet"), cache_dir=str(tmp_path / "cache"))
+    found = run(root)
+    data = datasets.Dataset.from_parquet(str(found.path / "dev.parquet"), cache_dir=str(tmp_path / "cache"))
     label = data.features["label"]
     assert isinstance(label, datasets.ClassLabel) and label.names == list(JOB.labels.names)
-    assert [label.int2str(i) for i in data["label"]] == [e.label for e in prepared.splits.dev]
+    assert [label.int2str(i) for i in data["label"]] == [e.label for e in found.splits.dev]
     loaded = datasets.load_dataset(
-        "parquet", data_files=str(prepared.path / "test.parquet"), cache_dir=str(tmp_path / "cache"), split="train"
+        "parquet", data_files=str(found.path / "test.parquet"), cache_dir=str(tmp_path / "cache"), split="train"
     )
     assert loaded.features == data.features
 
@@ -125,6 +126,13 @@ def test_prepared_examples_come_back_as_they_went(root: Path) -> None:
     back = [e for part in run(root, columns=columns).splits.parts().values() for e in part]
     read = read_examples(root / "rows.jsonl", LabelSet(tuple(JOB.labels.names)), columns, {})
     assert sorted(back, key=str) == sorted(read, key=str)
+
+
+def test_prepared_is_the_same_in_small_chunks(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(root)
+    monkeypatch.setattr(prepared, "CHUNK", 7)
+    assert load_splits(whole.path) == whole.splits, "written at once, read in chunks"
+    assert load_splits(run(root, force=True).path) == whole.splits
 
 
 def test_prepared_digest_covers_every_value() -> None:

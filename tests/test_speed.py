@@ -64,6 +64,10 @@ def test_speed_has_a_row_for_each_way_with_its_scores(done: Measured, trained: T
     by_name = {row.way: row for row in done.rows}
     reference = by_name[timing.REFERENCE]
     assert reference.ratio == reference.agreement == 1
+    one = by_name["transformers batch 1"]
+    assert (one.p50_ms, one.cold_s) == (reference.p50_ms, reference.cold_s), (
+        "a text by itself is measured once for both"
+    )
     for exact in ("transformers batch 1", "onnx", "torch"):
         assert by_name[exact].agreement == 1, "the same weights give the same answers"
 
@@ -74,6 +78,7 @@ def test_speed_leaves_table_numbers_and_figure(done: Measured) -> None:
     assert "Made by `benchmark.py speed rows=12`" in done.page and "- Limit bf16: " in done.page
     whole = json.loads((done.folder / "speed.json").read_text("utf-8"))
     assert [row["way"] for row in whole["rows"]] == [row.way for row in done.rows]
+    assert "| stance | " in done.page and whole["install_mb"]["stance"] > 20
     assert whole["limits"] == done.limits and whole["settings"]["rows"] == 12
 
 
@@ -95,7 +100,8 @@ def test_speed_light_bundle_is_measured_beside_a_fresh_network(
     said: list[str] = []
     found = run_speed(make(f"bundle={light}", "rounds=2"), tmp_path, say=said.append)
     rows = {row.way: row for row in found.rows}
-    assert list(rows) == [*timing.PLAIN, "onnx-int8"] and found.run_id is None
+    ways = [name for name in ("openvino-int8", "onnx-int8") if f"- {name} is left out: the package" not in found.page]
+    assert list(rows) == [*timing.PLAIN, *ways] and found.run_id is None
     assert rows["onnx-int8"].macro_f1 is not None and rows["onnx-int8"].agreement is None
     assert rows[timing.REFERENCE].macro_f1 is None
     steps = [line.split(": ")[1] for line in said if line.startswith("round ")]
@@ -104,11 +110,18 @@ def test_speed_light_bundle_is_measured_beside_a_fresh_network(
     assert "the transformers rows run a fresh network" in found.page
 
 
-def test_speed_sample_is_drawn_evenly_and_keeps_the_order() -> None:
-    rows = [speed.Example(str(number)) for number in range(100)]
-    found = [int(row.text) for row in speed._sample(rows, 10)]
-    assert len(found) == 10 and found == sorted(found) and found[-1] > 50
-    assert speed._sample(rows, 1000) == rows
+def test_speed_fresh_processes_start_in_the_first_rounds_alone(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def cold(folder: Path, one: timing.Timed, text: str) -> None:
+        started.append(one.name)
+        one.cold.append(1.0)
+
+    monkeypatch.setattr(speed, "time_cold", cold)
+    found = run_speed(make("rounds=3", "cold=2"), tmp_path, say=quiet)
+    assert sorted(started) == sorted(2 * [row.way for row in found.rows if row.way != timing.REFERENCE])
 
 
 def test_speed_products_are_those_of_every_token(trained: Trained) -> None:

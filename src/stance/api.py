@@ -16,7 +16,8 @@ def load(model: str | os.PathLike[str] | None = None, *, backend: str = "auto") 
     Args:
         model: A bundle's folder, or models:/NAME@ALIAS from the MLflow registry; None means
             $STANCE_MODEL, else the newest bundle that training left, else the carried one.
-        backend: auto, onnx-int8, onnx, torch or openvino.
+        backend: auto (see stance.inference.backends.choose_backend), openvino-int8, openvino, onnx-int8,
+            onnx or torch.
 
     Raises:
         ModelError: There is no such model, or it is damaged.
@@ -33,6 +34,7 @@ def predict(
     target: str | None = None,
     labels: Mapping[str, str] | None = None,
     model: str | os.PathLike[str] | None = None,
+    backend: str = "auto",
 ) -> Prediction:
     """Say what `holder` says about `target` in `text`.
 
@@ -43,24 +45,25 @@ def predict(
         labels: Name -> meaning in words, for a model trained to be asked about any labels: {"favor": "is for
             the target", "against": "is against the target"}; None means the model's own.
         model: See load; it is loaded once and kept.
+        backend: See load.
 
     Raises:
         DataError: The text, holder, target or labels can't be read.
         ModelError: There is no model, it is damaged, or it answers only its own labels.
     """
     if model is not None and str(model).startswith("models:/"):
-        predictor = _kept(str(model), 0)
+        predictor = _kept(str(model), backend, 0)
     else:
         folder = find_bundle(model)
         manifest = folder / MANIFEST
-        predictor = _kept(str(folder), manifest.stat().st_mtime_ns if manifest.exists() else 0)
+        predictor = _kept(str(folder), backend, manifest.stat().st_mtime_ns if manifest.exists() else 0)
     return (predictor.asking(labels) if labels is not None else predictor).predict(Example(text, target, holder))
 
 
 @lru_cache(maxsize=4)
-def _kept(model: str, changed: int) -> Predictor:
+def _kept(model: str, backend: str, changed: int) -> Predictor:
     """Keep a loaded model until its manifest changes."""
-    return load(model)
+    return load(model, backend=backend)
 
 
 def _from_registry(uri: str) -> Path:

@@ -39,7 +39,14 @@ def _predict(options: argparse.Namespace) -> None:
     from stance.api import predict
 
     labels = dict(word.partition("=")[::2] for word in options.label) if options.label else None
-    answer = predict(options.text, holder=options.holder, target=options.target, labels=labels, model=options.model)
+    answer = predict(
+        options.text,
+        holder=options.holder,
+        target=options.target,
+        labels=labels,
+        model=options.model,
+        backend=options.backend,
+    )
     sys.stdout.write((json.dumps(asdict(answer), ensure_ascii=False) if options.json else _readable(answer)) + "\n")
 
 
@@ -62,7 +69,7 @@ def _score(options: argparse.Namespace) -> None:
         text=options.text_column, label="label", holder=options.holder_column, target=options.target_column,
         id=None, group=None, date=None, condition=None, split=None, slices=[],
     )  # fmt: skip
-    predictor = load(options.model)
+    predictor = load(options.model, backend=options.backend)
     with tqdm(unit=" rows", disable=options.quiet or None, desc="scoring") as bar:
         total = score_file(predictor, Path(options.input), Path(options.output), columns, bar.update)
     sys.stderr.write(f"{total:,} rows written to {options.output}\n")
@@ -119,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (one, many):
         command.add_argument(
             "--model", help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest)"
+        )
+        command.add_argument(
+            "--backend", default="auto", metavar="NAME", help="what runs the model, such as onnx-int8 (default: auto)"
         )
     check = commands.add_parser(
         "check",

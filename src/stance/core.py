@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +16,7 @@ from stance.errors import ConfigError, DataError
 Array = npt.NDArray[np.float64]
 MAX_CHARACTERS = 20_000
 """A text longer than this is an article, not a sentence, and is not read."""
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def text_problem(text: object, name: str = "text") -> str | None:
         return f"{name} contains a NUL byte; expected plain text"
     if len(text) > MAX_CHARACTERS:
         return f"{name} is {len(text):,} characters long; expected at most {MAX_CHARACTERS:,}. Split it into sentences"
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF_A_PAIR.search(text):
         return f"{name} contains half a surrogate pair; expected valid Unicode"
     return None
 

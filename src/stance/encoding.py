@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from tokenizers import Tokenizer
 from stance.core import Example
 from stance.text import Pair, render
 
+WINDOW = 4096
+"""Examples that are tokenised at a time where only a number of each is kept."""
 Ids = npt.NDArray[np.int64]
 
 
@@ -38,17 +41,21 @@ class PairTokenizer:
 
     def __init__(self, tokenizer_json: str, *, max_length: int, input_form: str, pad_id: int) -> None:
         self._whole = Tokenizer.from_str(tokenizer_json)
-        self._cutting = Tokenizer.from_str(tokenizer_json)
-        for tokenizer in (self._whole, self._cutting):
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
-        self._cutting.enable_truncation(max_length, strategy="longest_first")
+        self._whole.no_padding()
+        self._whole.no_truncation()
         self.max_length, self.input_form, self.pad_id = max_length, input_form, pad_id
 
     @classmethod
     def from_file(cls, path: Path, *, max_length: int, input_form: str, pad_id: int) -> "PairTokenizer":
         """Read a tokenizer.json; raises OSError or ValueError when it can't be."""
         return cls(path.read_text("utf-8"), max_length=max_length, input_form=input_form, pad_id=pad_id)
+
+    @cached_property
+    def _cutting(self) -> Tokenizer:
+        """The tokenizer that cuts, made when the first pair is too long."""
+        tokenizer = Tokenizer.from_str(self.to_json())
+        tokenizer.enable_truncation(self.max_length, strategy="longest_first")
+        return tokenizer
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """Tokenise examples, in order; `cut` says how many tokens of each did not fit."""
@@ -57,7 +64,7 @@ class PairTokenizer:
     def encode_pairs(self, pairs: Sequence[Pair]) -> list[Encoded]:
         """Tokenise rendered pairs, as encode does."""
         encoded = []
-        for pair, whole in zip(pairs, self._whole.encode_batch(list(pairs)), strict=True):
+        for pair, whole in zip(pairs, self._whole.encode_batch_fast(list(pairs)), strict=True):
             cut = max(0, len(whole.ids) - self.max_length)
             kept = self._cutting.encode(*pair) if cut else whole
             encoded.append(Encoded(kept.ids, kept.type_ids, cut))
@@ -65,7 +72,8 @@ class PairTokenizer:
 
     def tokens_cut(self, examples: Sequence[Example]) -> list[int]:
         """Return how many tokens of each example the model would not see."""
-        return [encoded.cut for encoded in self.encode(examples)]
+        windows = (examples[start : start + WINDOW] for start in range(0, len(examples), WINDOW))
+        return [encoded.cut for window in windows for encoded in self.encode(window)]
 
     def to_json(self) -> str:
         """Return the content of tokenizer.json, without truncation and padding."""

@@ -247,7 +247,8 @@ def _evaluate(draft: Path, splits: Splits, job: TrainJob, bundle: Path) -> Repor
     from stance.inference.bundle import copy_files
     from stance.training.baselines import baselines
 
-    predictor = load_predictor(draft)
+    portable = "onnx-int8" if "model.int8.onnx" in read_manifest(draft).files else "onnx"
+    predictor = load_predictor(draft, backend=portable)  # not auto: the scores shall not hang on this processor
     report = measure(predictor, splits.test, baselines(splits.train, predictor), job.train.bootstrap)
     scores = {name: [round(v, 4) for v in (s.value, s.low, s.high)] for name, s in report.scores.items()}
     manifest = replace(read_manifest(draft), scores=scores)

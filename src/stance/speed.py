@@ -3,14 +3,18 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
+from stance.cost.install import install_sizes, install_table
+from stance.cost.job import run_part
+from stance.cost.part import Say, drawn, spread
 from stance.data.prepared import prepare, rows_digest
 from stance.errors import ModelError
 from stance.evaluation.metrics import confusion_matrix, macro_f1
@@ -27,15 +31,16 @@ from stance.timing import (
     find_ways,
     has_trained_weights,
     mean_tokens,
+    measures_single,
     plain_network,
     product_rate,
     products,
+    share_single,
     time_cold,
     time_round,
 )
 from stance.tracking import Tracker, source_tags, start_run
 
-Say = Callable[[str], object]
 HEADS = ["way", "sentences/s", f"against {REFERENCE}", "of the fp32 limit", "of the bf16 limit", "p50 ms", "p99 ms"]
 HEADS += ["macro-F1", "agreement", "first answer s", "memory MB"]
 
@@ -69,10 +74,12 @@ class Measured:
 
 
 def main(job: SpeedJob) -> None:
-    """Measure and print the table."""
-    command = "python scripts/benchmark.py speed " + shlex.join(sys.argv[1:])
-    done = run_speed(job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command.strip())
-    sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
+    """Measure each part that is asked for, and print its table."""
+    command = f"python scripts/benchmark.py speed {shlex.join(sys.argv[1:])}".strip()
+    for part in job.parts:
+        measure = run_speed if part == "predicting" else partial(run_part, part)
+        done = measure(job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command)
+        sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
 
 
 def run_speed(job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Measured:
@@ -92,16 +99,18 @@ def run_speed(job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Meas
     if manifest.kind != "labels":
         raise ModelError(f"{bundle}: answers any labels. Give bundle= one that was trained on its own")
     require_labels(job.labels, manifest.label_set, bundle)
-    examples = _sample(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
+    examples = drawn(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
     say(f"measuring {bundle} on {len(examples):,} sentences")
     timed, limits, notes = _measure(job, bundle, examples, say)
     rows = _rows(timed, examples, manifest.label_set, limits, has_trained_weights(bundle))
-    page = _page(bundle.name, rows, notes, command)
+    installed = install_sizes()
+    page = f"{_page(bundle.name, rows, notes, command)}\n{install_table(installed)}"
     with start_run(job.tracking, root, f"speed of {bundle.name}") as tracker:
-        _write(root / job.output, job, rows, limits, page)
+        _write(root / job.output, job, rows, page, {"limits": dict(limits), "install_mb": installed})
         tracker.settings(job)
         tracker.tags({"stage": "speed", "data.digest": rows_digest(examples), **source_tags(root)})
         _log(tracker, rows, limits, page)
+        tracker.metrics({f"speed/install {name} MB": size for name, size in installed.items()})
     return Measured(root / job.output, page, rows, limits, tracker.run_id)
 
 
@@ -118,8 +127,10 @@ def _measure(
         for one in timed if number % 2 == 0 else timed[::-1]:
             say(f"round {number + 1} of {job.rounds}: {one.name}")
             time_round(ways[one.name], one, examples, job.single)
-            time_cold(bundle, one, examples[0].text)
+            if number < job.cold and measures_single(one.name):
+                time_cold(bundle, one, examples[0].text)
         best = {name: max(rate, product_rate(shapes, name)) for name, rate in best.items()}
+    share_single(timed)
     tokens = mean_tokens(bundle, examples)
     work = 2 * tokens * sum(a * b for a, b in shapes)
     notes = [
@@ -135,12 +146,6 @@ def _measure(
     return timed, {name: rate / work for name, rate in best.items()}, notes
 
 
-def _sample(examples: Sequence[Example], most: int) -> list[Example]:
-    """Return `most` examples drawn evenly, in their order."""
-    kept = np.random.default_rng(0).permutation(len(examples))[:most]
-    return [examples[position] for position in sorted(kept)]
-
-
 def _rows(
     timed: Sequence[Timed], examples: Sequence[Example], labels: LabelSet, limits: Mapping[str, float], trained: bool
 ) -> list[Speed]:
@@ -149,7 +154,7 @@ def _rows(
     rows = []
     for one in timed:
         answers = np.array([labels.index(name) for name in one.answers])
-        rate = _spread(one.rates)
+        rate = spread(one.rates)
         scored = trained or one.name not in PLAIN
         rows.append(
             Speed(
@@ -162,15 +167,11 @@ def _rows(
                 p99_ms=float(np.percentile(one.latencies, 99)),
                 macro_f1=float(macro_f1(confusion_matrix(gold, answers, len(labels)))) if scored else None,
                 agreement=float(np.mean(np.array(one.answers) == reference.answers)) if trained else None,
-                cold_s=_spread(one.cold),
+                cold_s=spread(one.cold),
                 memory_mb=float(np.median(one.memory)) if one.memory else None,
             )
         )
     return rows
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float, float]:
-    return float(np.median(values)), min(values), max(values)
 
 
 def _page(name: str, rows: Sequence[Speed], notes: Sequence[str], command: str) -> str:
@@ -206,8 +207,8 @@ def _cells(row: Speed) -> list[str]:
     ]
 
 
-def _write(output: Path, job: SpeedJob, rows: Sequence[Speed], limits: Mapping[str, float], page: str) -> None:
-    whole = {"settings": asdict(job), "limits": dict(limits), "rows": [asdict(row) for row in rows]}
+def _write(output: Path, job: SpeedJob, rows: Sequence[Speed], page: str, others: Mapping[str, object]) -> None:
+    whole = {"settings": asdict(job), **others, "rows": [asdict(row) for row in rows]}
     with whole_folder(output, "speed.json") as draft:
         (draft / "speed.md").write_text(page, encoding="utf-8")
         (draft / "speed.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -135,15 +135,41 @@ def _stance_way(folder: Path, backend: str) -> Way:
 
 
 def time_round(way: Way, timed: Timed, examples: Sequence[Example], single: int) -> None:
-    """Time `way` once over all examples and then over the first `single` ones by themselves."""
+    """Time `way` once over all examples and then over the first `single` ones by themselves.
+
+    A plain way with batches of one answers each by itself anyhow, so that one pass tells both; of the
+    others only the pass is timed, since a text by itself is a batch of one for them too (see share_single).
+    """
     way(examples[:32])
+    if PLAIN.get(timed.name) == 1:
+        answered = [_timed(way, [example]) for example in examples]
+        timed.answers = [answer for answers, _ in answered for answer in answers]
+        timed.rates.append(len(examples) / sum(seconds for _, seconds in answered))
+        timed.latencies += [1000 * seconds for _, seconds in answered[:single]]
+        return
+    timed.answers, seconds = _timed(way, examples)
+    timed.rates.append(len(examples) / seconds)
+    if measures_single(timed.name):
+        timed.latencies += [1000 * _timed(way, [example])[1] for example in examples[:single]]
+
+
+def _timed(way: Way, examples: Sequence[Example]) -> tuple[list[str], float]:
     started = time.perf_counter()
-    timed.answers = way(examples)
-    timed.rates.append(len(examples) / (time.perf_counter() - started))
-    for example in examples[:single]:
-        started = time.perf_counter()
-        way([example])
-        timed.latencies.append(1000 * (time.perf_counter() - started))
+    answers = way(examples)
+    return answers, time.perf_counter() - started
+
+
+def measures_single(name: str) -> bool:
+    """Tell whether a way answers texts by themselves on its own account: of the plain ways, the first does for all."""
+    return PLAIN.get(name, 1) == 1
+
+
+def share_single(timed: Sequence[Timed]) -> None:
+    """Give the other plain ways what the one with batches of one took for a text by itself: it is the same work."""
+    one = next(each for each in timed if PLAIN.get(each.name) == 1)
+    for other in timed:
+        if not measures_single(other.name):
+            other.latencies, other.cold, other.memory = one.latencies, one.cold, one.memory
 
 
 def time_cold(folder: Path, timed: Timed, text: str) -> None:

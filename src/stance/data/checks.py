@@ -2,14 +2,19 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import combinations
+
+import numpy as np
 
 from stance.core import Example, LabelSet
 from stance.data.splits import Splits
 from stance.settings import DataSettings
 
 Pair = tuple[int, int]
+PERMUTATIONS = 64
+"""MinHash values of a text."""
 SHOWN = 8
 """Problems of a kind that the readable report shows."""
 
@@ -90,22 +95,49 @@ def check_examples(
 def near_duplicates(examples: Sequence[Example], threshold: float) -> list[Pair]:
     """Return positions of different texts whose 3-word shingles overlap by at least `threshold`.
 
-    Candidates come from MinHash LSH (datasketch); each is confirmed by the exact Jaccard
-    similarity. One position stands for all rows of the same text.
+    Candidates come from MinHash with banding, as in locality-sensitive hashing; each is confirmed
+    by the exact Jaccard similarity. One position stands for all rows of the same text.
+    """
+    first: dict[str, int] = {}
+    for index, example in enumerate(examples):
+        first.setdefault(example.text, index)
+    texts, positions = list(first), list(first.values())
+    found: set[Pair] = set()
+    for run in alike(texts, threshold):
+        sets = {index: shingles(texts[index]) for index in run}
+        for one, other in combinations(run, 2):
+            pair = positions[one], positions[other]
+            if pair not in found and _jaccard(sets[one], sets[other]) >= threshold:
+                found.add(pair)
+    return sorted(found)
+
+
+def _jaccard(one: set[str], other: set[str]) -> float:
+    same = len(one & other)
+    return same / (len(one) + len(other) - same)
+
+
+def alike(texts: Sequence[str], threshold: float) -> Iterator[list[int]]:
+    """Yield runs of positions that share a band of MinHash values; a pair of texts may come more than once.
+
+    Only the values are kept, 256 bytes a text; datasketch's own index takes kilobytes.
     """
     from datasketch import MinHash, MinHashLSH
 
-    first = {example.text: index for index, example in reversed(list(enumerate(examples)))}
-    sets = {index: shingles(text) for text, index in first.items()}
-    lsh = MinHashLSH(threshold=min(threshold, 0.9), num_perm=64)
-    found: list[Pair] = []
-    hashes = MinHash.bulk([[s.encode() for s in group] for group in sets.values()], num_perm=64, seed=1)
-    for (index, mine), minhash in zip(sets.items(), hashes, strict=True):
-        for other in lsh.query(minhash):
-            if len(mine & sets[other]) >= threshold * len(mine | sets[other]):
-                found.append((other, index))
-        lsh.insert(index, minhash, check_duplication=False)
-    return sorted(found)
+    plan = MinHashLSH(threshold=min(threshold, 0.9), num_perm=PERMUTATIONS)
+    values = np.empty((len(texts), PERMUTATIONS), dtype=np.uint32)
+    encoded = ([shingle.encode() for shingle in shingles(text)] for text in texts)
+    for row, minhash in zip(values, MinHash.generator(encoded, num_perm=PERMUTATIONS, seed=1), strict=True):
+        row[:] = minhash.hashvalues
+    mixing = np.random.default_rng(0).integers(2**63, size=plan.r, dtype=np.uint64)
+    for band in range(plan.b):
+        keys = (values[:, band * plan.r : (band + 1) * plan.r] * mixing).sum(axis=1)
+        order = keys.argsort(kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order])) + 1
+        starts, ends = np.append(0, edges), np.append(edges, len(keys))
+        several = ends - starts > 1
+        for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
+            yield order[start:end].tolist()
 
 
 def shingles(text: str, size: int = 3) -> set[str]:
@@ -168,7 +200,7 @@ def across(splits: Splits, pairs: Sequence[tuple[Example, Example]]) -> dict[str
             if question[0] in texts
             else "a near-duplicate text"
             for example in rows
-            if _question(example)[0] in texts or twins[example.text] & exact
+            if _question(example)[0] in texts or not exact.isdisjoint(twins.get(example.text, ()))
         )
         counts[part] = dict(sorted(tally.items(), reverse=True))
         seen += rows

@@ -17,6 +17,8 @@ from stance.errors import DataError, MissingExtraError, summarise
 from stance.settings import DataSettings, LabelSettings
 
 FORMAT = 2
+CHUNK = 50_000
+"""Rows that are turned into Parquet, or back, at a time."""
 TokensCut = Callable[[Sequence[Example]], list[int]]
 
 
@@ -110,8 +112,13 @@ def rows_digest(examples: Sequence[Example]) -> str:
     """Hash all rows with all their values, in order; 64 hex digits."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(json.dumps(asdict(example), sort_keys=True, default=list).encode())
+        digest.update(json.dumps(_values(example), sort_keys=True, default=list).encode())
     return digest.hexdigest()
+
+
+def _values(example: Example) -> dict[str, Any]:
+    """As dataclasses.asdict, which takes ten times as long."""
+    return vars(example) | {"slices": dict(example.slices)}
 
 
 def load_splits(folder: Path) -> Splits:
@@ -125,11 +132,12 @@ def load_splits(folder: Path) -> Splits:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "train") from error
     try:
-        tables = {name: parquet.read_table(folder / f"{name}.parquet").to_pylist() for name in PARTS}
         names = json.loads((folder / "manifest.json").read_text("utf-8"))["labels"]
+        tables = {name: parquet.read_table(folder / f"{name}.parquet").to_batches(CHUNK) for name in PARTS}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder}: prepared data is damaged ({error}). Prepare again with force=true") from error
-    return Splits(*([_from_row(row, names) for row in tables[name]] for name in PARTS))
+    parts = ([_from_row(row, names) for batch in tables[name] for row in batch.to_pylist()] for name in PARTS)
+    return Splits(*parts)
 
 
 def _sources(settings: DataSettings, root: Path) -> list[tuple[Path, Patterns]]:
@@ -144,7 +152,8 @@ def _fingerprint(settings: DataSettings, labels: LabelSettings, root: Path) -> s
         for named, _ in find_files(path, files):
             partners = next((p for start, p in PARTNERS.items() if named.name.startswith(start)), None)
             for file in partners(named) if partners else [named]:
-                digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+                with file.open("rb") as stream:
+                    digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -160,20 +169,26 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
 
 def _save(folder: Path, splits: Splits, labels: LabelSet, report: DataReport, details: Mapping[str, Any]) -> None:
     import datasets
+    import pyarrow
+    import pyarrow.parquet as parquet
 
-    datasets.disable_progress_bars()
     text = datasets.Value("string")
     schema = {field.name: text for field in fields(Example) if field.name != "slices"}
     schema |= {"label": datasets.ClassLabel(names=list(labels.names)), "slices": text}
+    columns = datasets.Features(schema).arrow_schema
     with whole_folder(folder, "*.parquet") as draft:
         for name, part in splits.parts().items():
-            rows = [asdict(example) | {"slices": json.dumps(dict(example.slices))} for example in part]
-            data = datasets.Dataset.from_list(rows, features=datasets.Features(schema))
-            with (draft / f"{name}.parquet").open("wb") as stream:
-                data.to_parquet(stream)
+            with parquet.ParquetWriter(draft / f"{name}.parquet", columns) as writer:
+                for start in range(0, len(part), CHUNK):
+                    rows = [_to_row(example, labels) for example in part[start : start + CHUNK]]
+                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=columns))
         (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
         (draft / "report.txt").write_text(str(report), encoding="utf-8")
         (draft / "manifest.json").write_text(json.dumps(details, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _to_row(example: Example, labels: LabelSet) -> dict[str, Any]:
+    return vars(example) | {"label": labels.index(example.label or ""), "slices": json.dumps(dict(example.slices))}
 
 
 def _from_row(row: dict[str, Any], names: list[str]) -> Example:

@@ -126,16 +126,32 @@ def few_shot_curves(curves: Mapping[int, Sequence[Compared]]) -> Figure:
     return figure
 
 
-def throughput(rates: Mapping[str, tuple[float, float, float]]) -> Figure:
-    """Sentences a second of each way, given as median, lowest and highest, beside the plain ways of transformers."""
+def throughput(
+    rates: Mapping[str, tuple[float, float, float]], what: str = "sentences", plain: str = "transformers"
+) -> Figure:
+    """Sentences a second of each way, given as median, lowest and highest; grey where its name starts with `plain`."""
     figure, axes = _axes(6.5, 1 + 0.45 * len(rates))
     for height, (name, (median, low, high)) in enumerate(list(rates.items())[::-1]):
-        axes.barh(height, median, color=GREY if name.startswith("transformers") else BLUE)
+        axes.barh(height, median, color=GREY if name.startswith(plain) else BLUE)
         axes.plot([low, high], [height, height], color="black", linewidth=1.5)
         axes.text(high, height, f"  {median:,.0f}", va="center")
     axes.set_yticks(range(len(rates)), list(rates)[::-1])
-    axes.set_xlabel("sentences a second: median, and range over the rounds as a line", fontsize=9)
+    axes.set_xlabel(f"{what} a second: median, and range over the rounds as a line", fontsize=9)
     axes.margins(x=0.15)
+    return figure
+
+
+def growth(curves: Mapping[str, tuple[str, Sequence[float], Sequence[float]]]) -> Figure:
+    """Seconds of each curve, given as (unit, sizes, seconds), against its size, both on logarithmic scales."""
+    figure = Figure(figsize=(3.2 * len(curves), 3.2), layout="constrained", dpi=150)
+    for number, (name, (unit, sizes, seconds)) in enumerate(curves.items(), 1):
+        axes = figure.add_subplot(1, len(curves), number)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.plot(sizes, seconds, color=BLUE, marker="o")
+        linear = [seconds[0] * size / sizes[0] for size in sizes]
+        axes.plot(sizes, linear, color=GREY, linestyle="--", linewidth=1, label="in proportion")
+        axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="seconds", title=name)
+        axes.legend(frameon=False)
     return figure
 
 

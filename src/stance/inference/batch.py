@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,18 +42,23 @@ def score_file(
     if source.is_dir():
         raise DataError(f"{source}: is a folder; expected one file")
     find_files(source)
+    waiting: deque[Row] = deque()
+
+    def examples() -> Iterator[Example]:
+        for row, example in chain.from_iterable(_windows(source, columns)):
+            waiting.append(row)
+            yield example
+
     total = 0
     with (
         whole_file(target) as draft,
         draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
     ):
         write = _csv_writer(stream, target) if target.suffix != ".jsonl" else _json_writer(stream)
-        for window in _windows(source, columns):
-            answers = predictor.predict_many([example for _, example in window])
-            for (row, _), answer in zip(window, answers, strict=True):
-                write(_joined(row, answer, source))
-            total += len(window)
-            on_rows(len(window))
+        for answer in predictor.predict_many(examples()):
+            write(_joined(waiting.popleft(), answer, source))
+            total += 1
+            on_rows(1)
     return total
 
 
@@ -96,7 +103,8 @@ def _joined(row: Row, answer: Prediction, source: Path) -> Row:
 
 
 def _json_writer(stream: TextIO) -> Callable[[Row], object]:
-    return lambda row: stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    return lambda row: stream.write(encode(row) + "\n")
 
 
 def _csv_writer(stream: TextIO, target: Path) -> Callable[[Row], object]:

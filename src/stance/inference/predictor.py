@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,13 @@ from stance.inference.backends import Backend, open_backend
 from stance.inference.bundle import Manifest, find_bundle, read_manifest, verify
 from stance.text import render_hypothesis
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 WINDOW = 4096
-"""Examples that predict_many reads ahead to sort them by length."""
+"""Examples that predict_many reads at a time, to sort them by length."""
+AHEAD = 256
+"""From this batch_size on, predict_many reads the next examples before it answers the last."""
 MAX_TOKENS = 4096
 """Padded tokens in one batch."""
 
@@ -54,10 +60,14 @@ class Predictor:
         Raises:
             DataError: The text, holder or target is not text that can be read.
         """
-        return next(iter(self.predict_many([example])))
+        return next(self._answers(self._encode([_checked(example, 0)])))
 
     def predict_many(self, examples: Iterable[Example | str], *, batch_size: int = WINDOW) -> Iterator[Prediction]:
-        """Yield an answer for each example, in order, in memory bounded by `batch_size` examples.
+        """Yield an answer for each example, in order, in memory bounded by twice `batch_size` examples.
+
+        While the network reads `batch_size` examples, a thread tokenises the next; they are read from
+        `examples` in the caller's thread. With a batch_size under 256 nothing is read ahead, for input
+        that waits for the answers.
 
         Raises:
             DataError: With the position of the first example that can't be read, or for a single text.
@@ -66,15 +76,33 @@ class Predictor:
             raise DataError(f"predict_many: got one {type(examples).__name__}; expected several. Use predict() for one")
         if batch_size < 1:
             raise DataError(f"batch_size: got {batch_size}; expected at least 1")
-        source, position = iter(examples), 0
-        while window := list(islice(source, batch_size)):
-            checked = [_checked(example, position + i) for i, example in enumerate(window)]
-            encoded = self._encode(checked)
-            probabilities = softmax(self._run(encoded), self.manifest.temperature)
-            each = len(encoded) // len(checked)
-            for i, row in enumerate(probabilities):
-                yield self._prediction(row, max(code.cut for code in encoded[i * each : (i + 1) * each]))
-            position += len(window)
+        from concurrent.futures import ThreadPoolExecutor  # here, so that a first predict() does not wait for it
+
+        source = enumerate(examples)
+        with ThreadPoolExecutor(1) as pool:
+            coming = self._begin(pool, source, batch_size)
+            while encoded := coming.result():
+                if batch_size >= AHEAD:
+                    coming = self._begin(pool, source, batch_size)
+                yield from self._answers(encoded)
+                if batch_size < AHEAD:
+                    coming = self._begin(pool, source, batch_size)
+
+    def _begin(
+        self, pool: "ThreadPoolExecutor", source: Iterator[tuple[int, Example | str]], size: int
+    ) -> "Future[list[Encoded]]":
+        """Read the next examples and let the pool tokenise them; a fault shows when the result is asked for."""
+        try:
+            window = [_checked(example, position) for position, example in islice(source, size)]
+        except Exception as error:
+            return pool.submit(_raise, error)
+        return pool.submit(self._encode, window)
+
+    def _answers(self, encoded: Sequence[Encoded]) -> Iterator[Prediction]:
+        probabilities = softmax(self._run(encoded), self.manifest.temperature)
+        each = len(encoded) // len(probabilities)
+        for i, row in enumerate(probabilities):
+            yield self._prediction(row, max(code.cut for code in encoded[i * each : (i + 1) * each]))
 
     def predict_proba(self, examples: Sequence[Example]) -> Array:
         """Return calibrated probabilities of shape (n_examples, n_labels)."""
@@ -131,6 +159,10 @@ def load_predictor(
     except Exception as error:
         raise ModelError(f"{folder / 'tokenizer.json'}: can't be read ({error}). Fetch the bundle again") from error
     return Predictor(manifest, tokenizer, open_backend(folder, manifest, backend, device))
+
+
+def _raise(error: Exception) -> list[Encoded]:
+    raise error
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:

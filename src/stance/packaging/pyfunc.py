@@ -69,7 +69,7 @@ def log_bundle(path: Path, *, name: str = "bundle", register_as: str | None = No
             code_paths=[str(Path(__file__).parents[1])],
             registered_model_name=register_as,
         )
-    answer = mlflow.pyfunc.load_model(info.model_uri).predict(INPUT_EXAMPLE)
+        answer = mlflow.pyfunc.load_model(info.model_uri).predict(INPUT_EXAMPLE)
     if not answer["label"].equals(expected["label"]):
         raise ModelError(f"{info.model_uri}: answers {list(answer['label'])}, the bundle {list(expected['label'])}")
     if register_as and alias:

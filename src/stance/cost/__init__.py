@@ -1,0 +1,1 @@
+"""What training, more data and installing cost, in time, memory and disk."""

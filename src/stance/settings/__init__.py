@@ -1,0 +1,55 @@
+"""Types and ranges of every setting; the values live in configs/. Knows nothing of Hydra."""
+
+from stance.settings.jobs import (
+    BenchmarkJob,
+    EvaluateJob,
+    PackageJob,
+    PrepareJob,
+    PretrainJob,
+    RebuildJob,
+    SpeedJob,
+    TrainJob,
+)
+from stance.settings.parts import (
+    AugmentSettings,
+    ColumnSettings,
+    DataSettings,
+    FormatSettings,
+    GrowthSettings,
+    LabelSettings,
+    MeasureSettings,
+    ModelSettings,
+    PackageSettings,
+    SourceSettings,
+    SplitSettings,
+    TrackingSettings,
+    TrainingSpeedSettings,
+    TrainSettings,
+)
+from stance.settings.ranges import problems
+
+__all__ = [
+    "AugmentSettings",
+    "BenchmarkJob",
+    "ColumnSettings",
+    "DataSettings",
+    "EvaluateJob",
+    "FormatSettings",
+    "GrowthSettings",
+    "LabelSettings",
+    "MeasureSettings",
+    "ModelSettings",
+    "PackageJob",
+    "PackageSettings",
+    "PrepareJob",
+    "PretrainJob",
+    "RebuildJob",
+    "SourceSettings",
+    "SpeedJob",
+    "SplitSettings",
+    "TrackingSettings",
+    "TrainJob",
+    "TrainSettings",
+    "TrainingSpeedSettings",
+    "problems",
+]
