@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from stance.config import compose_settings
 from stance.errors import ConfigError, ModelError
 from stance.line import Trained
+from stance.paths import CONFIGS
 from stance.settings import TrainJob
 from stance.tracking import download_model, flat, source_tags, start_run
 
@@ -68,6 +69,16 @@ def test_tracking_logs_everything_below_the_project(project: Path) -> None:
     assert run.info.artifact_uri.startswith(project.as_uri()) or run.info.artifact_uri.startswith(str(project))
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("d-train", "f" * 32)
+
+
+@pytest.mark.parametrize("config", sorted(file.stem for file in (CONFIGS / "data").glob("*.yaml")))
+def test_tracking_takes_the_settings_of_every_data_set(project: Path, config: str) -> None:
+    job = compose_settings("train", [f"labels={config}", f"data={config}", "data.path=x"], TrainJob)
+    with start_run(SETTINGS, project, "all") as tracker:
+        tracker.settings(job)
+    logged = mlflow.get_run(tracker.run_id).data.params
+    assert logged["data.name"] == job.data.name
+    assert sum("urls" in name for name in logged) == len(job.data.source.urls)
 
 
 def test_tracking_goes_on_with_a_run(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Logs a run to MLflow; with packaging/pyfunc.py the only importer of mlflow."""
 
 import os
+import posixpath
 import re
 import subprocess
 import warnings
@@ -188,8 +189,10 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def allowed(name: str) -> str:
-    """Return `name` with what MLflow forbids in names replaced by underscores."""
-    return re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)
+    """Return `name` with what MLflow forbids in names replaced by underscores, such as the slashes of an address."""
+    cleaned = re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)
+    plain = posixpath.normpath(cleaned) == cleaned and not cleaned.startswith(("/", "."))
+    return cleaned if plain else cleaned.replace("/", "_").lstrip(".")
 
 
 def flat(settings: Any, prefix: str = "") -> dict[str, str]:
