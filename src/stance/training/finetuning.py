@@ -295,7 +295,7 @@ def load_tokenizer(model: ModelSettings) -> PairTokenizer:
     """
     from transformers import AutoTokenizer
 
-    from stance.network import find_encoder
+    from stance.encoders import find_encoder
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(find_encoder(model.encoder), trust_remote_code=False)

@@ -9,9 +9,10 @@ from typing import Any
 from stance.core import Array, Classifier, Example, LabelSet
 from stance.data.splits import Splits
 from stance.data.subsets import repeat
+from stance.encoders import encoder_digest
 from stance.encoding import PairTokenizer
 from stance.evaluation.calibration import softmax
-from stance.network import StanceNetwork, encoder_digest
+from stance.network import StanceNetwork
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
