@@ -147,3 +147,23 @@ def test_network_files_hold_no_pickle(tiny_encoder: Path, tmp_path: Path) -> Non
     network = saved(tiny_encoder, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     assert load_file(tmp_path / "model.safetensors").keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, [2]), (2, [0, 2]), (3, [0, 1, 2])])
+def test_network_keeps_layers_evenly_spaced(count: int, kept: list[int], tmp_path: Path) -> None:
+    whole = AutoModel.from_config(AutoConfig.for_model("bert", **SMALL | {"num_hidden_layers": 3}))
+    whole.save_pretrained(tmp_path / "encoder")
+    network = new_network(str(tmp_path / "encoder"), 3, "mean", layers=count).eval()
+    for position, source in enumerate(kept):
+        for mine, theirs in zip(
+            network.encoder.encoder.layer[position].parameters(), whole.encoder.layer[source].parameters(), strict=True
+        ):
+            assert torch.equal(mine, theirs)
+    save_network(network, tmp_path)
+    again = load_network(tmp_path, 3, "mean")
+    assert torch.allclose(again(IDS, MASK, SEGMENTS), network(IDS, MASK, SEGMENTS), atol=1e-5)
+
+
+def test_network_of_more_layers_than_there_are_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model\.layers: got 3; expected 1 to 2"):
+        new_network(str(checkpoint), 3, "mean", layers=3)

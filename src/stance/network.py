@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -39,7 +40,7 @@ class StanceNetwork(nn.Module):
 
 
 def new_network(
-    encoder: str, n_labels: int, pooling: str, *, dropout: float = 0.0, encoder_dropout: float = 0.0
+    encoder: str, n_labels: int, pooling: str, *, layers: int = 0, dropout: float = 0.0, encoder_dropout: float = 0.0
 ) -> StanceNetwork:
     """Build a network from a pretrained encoder or from that of a trained bundle, with a fresh head.
 
@@ -48,13 +49,28 @@ def new_network(
     much again, since torch draws the random numbers on one core.
 
     Raises:
-        ConfigError: The encoder can't be found or loaded.
+        ConfigError: The encoder can't be found or loaded, or has fewer than `layers` layers.
     """
     body = _load_body(encoder)
+    if layers:
+        _keep_layers(body, layers)
     for module in body.modules():
         if isinstance(module, nn.Dropout):
             module.p = encoder_dropout
     return StanceNetwork(body, body.config.hidden_size, n_labels, pooling, dropout)
+
+
+def _keep_layers(body: PreTrainedModel, count: int) -> None:
+    """Drop all but `count` layers, evenly spaced, the first and the last among those that stay."""
+    whole = body.config.num_hidden_layers
+    stacks = [m for m in body.modules() if isinstance(m, nn.ModuleList) and len(m) == whole]
+    if count > whole or not stacks:
+        raise ConfigError(f"model.layers: got {count}; expected 1 to {whole}, the layers of the encoder, or 0 for all")
+    stay = set(np.linspace(whole - 1, 0, count).round().astype(int).tolist())
+    for position in reversed(range(whole)):
+        if position not in stay:
+            del stacks[0][position]
+    body.config.num_hidden_layers = count
 
 
 def _load_body(encoder: str) -> PreTrainedModel:

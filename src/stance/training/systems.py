@@ -46,7 +46,8 @@ class Recipe:
         plain: dict[str, Any] = {"labels": list(self.labels.names)}
         if system not in (*NETWORKS, "setfit"):
             return plain
-        model = asdict(self.model) | {"weights": encoder_digest(self.model.encoder)}
+        weights = [encoder_digest(name) for name in (self.model.encoder, *self.train.teachers)]
+        model = asdict(self.model) | {"weights": weights}
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
             return plain | {"steps": self.setfit_steps}
