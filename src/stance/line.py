@@ -147,6 +147,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
     with whole_folder(output, "report.json") as draft:
         (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")
         (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
+        (draft / "answers.csv").write_text(report.to_csv(), encoding="utf-8")
         for name, figure in drawn.items():
             figure.savefig(draft / f"{name}.png")
     with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:

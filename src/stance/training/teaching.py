@@ -29,7 +29,8 @@ def taught(examples: Sequence[Example], labels: LabelSet, settings: TrainSetting
         raise ConfigError("train.teachers: the focal loss can't learn from them. Set train.imbalance=none or weights")
     answers = [_answers(name, examples, labels) for name in settings.teachers]
     gold = np.eye(len(labels))[labels.indices(examples)]
-    return (1 - settings.teacher_weight) * gold + settings.teacher_weight * np.mean(answers, axis=0)
+    mean: Array = np.mean(answers, axis=0)
+    return (1 - settings.teacher_weight) * gold + settings.teacher_weight * mean
 
 
 def _answers(name: str, examples: Sequence[Example], labels: LabelSet) -> Array:
