@@ -12,8 +12,8 @@ from transformers import AutoTokenizer
 from stance import encoding
 from stance.config import compose_settings
 from stance.core import Example
+from stance.encoders import find_encoder
 from stance.encoding import Encoded, PairTokenizer, by_length
-from stance.network import find_encoder
 from stance.settings import PrepareJob
 from stance.text import render
 from stance.training.finetuning import load_tokenizer

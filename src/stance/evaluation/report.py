@@ -1,5 +1,7 @@
 """Evaluates any Classifier on labelled examples: the Report. Sees no model and draws no picture."""
 
+import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -69,6 +71,23 @@ class Report:
             }
             for i in worst
         ]
+
+    def to_csv(self) -> str:
+        """Return every row with its answer as CSV, those whose label the classifier doubts most first.
+
+        `doubt` is 1 minus the probability of the given label (self-confidence, Northcutt et al. 2021, section 4).
+        """
+        given = self.probabilities[np.arange(len(self.gold)), self.gold]
+        predicted = self.probabilities.argmax(axis=1)
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("doubt", "label", "predicted", "holder", "target", "text", "id"))
+        for i in np.argsort(given, kind="stable"):
+            example = self.examples[i]
+            question = (example.holder, example.target, example.text, example.id)
+            answer = (f"{1 - given[i]:.3f}", self.labels[self.gold[i]], self.labels[predicted[i]])
+            writer.writerow((*answer, *question))
+        return stream.getvalue()
 
     def to_json(self) -> str:
         """Return scores, slices, baselines and confusion as JSON text."""

@@ -95,6 +95,8 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
 def ship(path: Path, target: Path) -> Path:
     """Write the part of a bundle that predicting needs to `target`: manifest, tokenizer and one ONNX file.
 
+    With config.json beside them the encoder can be trained on, see stance.encoders.
+
     Raises:
         ModelError: The bundle has no ONNX weights.
     """
@@ -105,7 +107,7 @@ def ship(path: Path, target: Path) -> Path:
     card = target / "README.md"
 
     def write(draft: Path) -> None:
-        for file in [path / weights, path / "tokenizer.json", *([card] if card.exists() else [])]:
+        for file in [path / weights, path / "tokenizer.json", path / "config.json", *([card] if card.exists() else [])]:
             shutil.copy2(file, draft / file.name)
 
     return save_bundle(target, manifest, write)

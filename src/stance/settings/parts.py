@@ -96,6 +96,7 @@ class ModelSettings:
 
     name: str
     encoder: str
+    layers: int = between(0, 1000)
     max_length: int = between(16, 8192)
     pooling: str = one_of("mean", "first")
     input_form: str = one_of("fields", "question", "given")
@@ -128,6 +129,8 @@ class TrainSettings:
     freeze_embeddings: bool
     imbalance: str = one_of("none", "weights", "focal")
     label_smoothing: float = between(0, 0.5)
+    teachers: list[str]
+    teacher_weight: float = between(0, 1)
     patience: int = between(1, 1000)
     precision: str = one_of("auto", "bf16", "fp32")
     checkpoint_steps: int = between(1, 1_000_000)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stance.core import Example, LabelSet
+from stance.core import Array, Example, LabelSet
 from stance.data.augment import augment
 from stance.data.splits import Splits
 from stance.encoding import Batch, Encoded, PairTokenizer, by_length
@@ -21,6 +21,7 @@ from stance.network import StanceNetwork, new_network
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from stance.training.task import Task, bucketed
+from stance.training.teaching import taught
 
 OnLog = Callable[[int, int, Mapping[str, float]], object]
 
@@ -44,6 +45,7 @@ class LabelTask:
     tokenizer: PairTokenizer
     seed: int
     measures: Mapping[str, MeasureSettings] = field(default_factory=dict)
+    goals: Array | None = None  # (n_train, n_labels): what is learned in place of the gold labels
 
     @property
     def outputs(self) -> int:
@@ -60,10 +62,10 @@ class LabelTask:
         return loss_function(self.splits.train, self.labels, self.settings)
 
     def batches(self, epoch: int, skip: int) -> Iterator[tuple[Batch, Tensor]]:
-        """Yield batches with the gold labels' positions, shape (rows,)."""
+        """Yield batches with the gold labels' positions, shape (rows,), or with goals, shape (rows, n_labels)."""
         rng = np.random.default_rng([self.seed, epoch])
         rows = self.tokenizer.encode(augment(self.splits.train, self.settings.augment, rng))
-        gold = self.labels.indices(self.splits.train)
+        gold = self.labels.indices(self.splits.train) if self.goals is None else self.goals.astype(np.float32)
         for positions in bucketed([len(row.ids) for row in rows], self.settings.batch_size, rng)[skip:]:
             yield self.tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
 
@@ -110,9 +112,11 @@ def fine_tune(
         on_log: Called with (step, steps in all, values).
 
     Raises:
-        ConfigError: The encoder can't be loaded, or there is no fitting checkpoint to resume.
+        ConfigError: The encoder can't be loaded, a teacher has other labels, or there is no fitting checkpoint to
+            resume.
     """
-    task = LabelTask(splits, labels, settings, tokenizer, seed, measures or {})
+    goals = taught(splits.train, labels, settings)
+    task = LabelTask(splits, labels, settings, tokenizer, seed, measures or {}, goals)
     return learn(
         task,
         model,
@@ -176,7 +180,7 @@ def learn(
 def _start(model: ModelSettings, settings: TrainSettings, n_labels: int, device: str) -> StanceNetwork:
     """Build the network and check that its encoder can read texts of the length that is asked for."""
     rates = {"dropout": settings.dropout, "encoder_dropout": settings.encoder_dropout}
-    network = new_network(model.encoder, n_labels, model.pooling, **rates).to(device)
+    network = new_network(model.encoder, n_labels, model.pooling, layers=model.layers, **rates).to(device)
     most = getattr(network.encoder.config, "max_position_embeddings", model.max_length)
     if model.max_length > most:
         raise ConfigError(f"model.max_length: got {model.max_length}; the encoder reads at most {most} tokens")
@@ -295,7 +299,7 @@ def load_tokenizer(model: ModelSettings) -> PairTokenizer:
     """
     from transformers import AutoTokenizer
 
-    from stance.network import find_encoder
+    from stance.encoders import find_encoder
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(find_encoder(model.encoder), trust_remote_code=False)

