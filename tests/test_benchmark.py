@@ -16,6 +16,7 @@ from stance.benchmark.job import Benchmarked, run_benchmark
 from stance.config import compose_settings
 from stance.core import Example
 from stance.errors import ConfigError, DataError, StanceError
+from stance.line import Trained
 from stance.settings import BenchmarkJob
 from stance.training import setfit_baseline, systems
 
@@ -35,6 +36,7 @@ def make(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
         fixed = [
             f"data.path={data}",
             f"model.encoder={tiny_encoder}",
+            f"plain_encoder={tiny_encoder}",
             "data.name=bench",
             "model.max_length=64",
             "train.epochs=2",
@@ -71,7 +73,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     real = systems.fine_tune
 
     def note(splits: Any, *positional: Any, **named: Any) -> Any:
-        seen.append({"splits": splits, **named})
+        seen.append({"splits": splits, "model": positional[1], **named})
         return real(splits, *positional, **named)
 
     monkeypatch.setattr(systems, "fine_tune", note)
@@ -232,16 +234,26 @@ def test_benchmark_says_which_systems_are_left_out_and_why(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(setfit_baseline, "find_spec", lambda name: None)
-    job = make("systems=[majority,setfit,holder-blind,tfidf+svm,tfidf+logistic]", "data.columns.holder=null")
+    job = make("systems=[majority,plain,setfit,holder-blind,tfidf+svm,tfidf+logistic]", "data.columns.holder=null")
     job.data.on_contradiction = "warn"
     found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
     assert "| setfit | 0 | not installed; pip install setfit accelerate |" in found.page
+    assert "| plain | 0 | it would be the same as model |" in found.page
     assert "| holder-blind | 0 | the data has no holders |" in found.page
     assert [line.system for line in found.sheets[0].lines] == ["tfidf+svm", "tfidf+logistic", "majority"]
 
 
+def test_benchmark_plain_starts_from_the_plain_encoder(
+    make: Make, trainings: list[dict[str, Any]], trained: Trained, tmp_path: Path
+) -> None:
+    job = make("systems=[model,plain]", "seeds=1", f"model.encoder={trained.bundle}")
+    found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
+    assert [(line.system, line.runs) for line in found.sheets[0].lines] == [("model", 1), ("plain", 1)]
+    assert [training["model"].encoder for training in trainings] == [job.model.encoder, job.plain_encoder]
+
+
 @pytest.mark.skipif(setfit_baseline.setfit_missing() is not None, reason="setfit is not installed")
-def test_benchmark_setfit_runs_on_the_same_encoder(make: Make, tmp_path: Path) -> None:
+def test_benchmark_setfit_runs_on_the_plain_encoder(make: Make, tmp_path: Path) -> None:
     job = make("systems=[setfit]", "setfit_steps=3", "seeds=1")
     found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
     assert [(line.system, line.runs) for line in found.sheets[0].lines] == [("setfit", 1)]

@@ -21,6 +21,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "root"
 
 
+def test_encoders_shipped_has_a_name_of_its_own(trained: Trained, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "CARRIED", trained.bundle)
+    assert find_encoder("stance-default") == find_encoder(str(trained.bundle))
+
+
 def test_encoders_packaged_are_found_and_names_left_alone() -> None:
     for name in PACKAGED:
         assert (Path(find_encoder(name)) / "config.json").is_file()

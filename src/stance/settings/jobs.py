@@ -99,6 +99,7 @@ class BenchmarkJob:
     tracking: TrackingSettings
     seeds: int = between(1, 1000)
     systems: list[str]
+    plain_encoder: str
     few_shot: list[int]
     few_shot_steps: int = between(1, 100_000)
     leave_out: str | None

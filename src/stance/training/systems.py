@@ -18,7 +18,7 @@ from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
 from stance.training.setfit_baseline import SetFit
 
-NETWORKS = {"model": None, "target-blind": "target", "holder-blind": "holder"}
+NETWORKS = {"model": None, "plain": None, "target-blind": "target", "holder-blind": "holder"}
 """Fine-tuned encoders, each with the field that it never sees."""
 SIMPLE: dict[str, Callable[[list[Example], LabelSet], Classifier]] = {
     "tfidf+svm": lambda rows, labels: Tfidf(rows, labels, svm=True),
@@ -27,7 +27,9 @@ SIMPLE: dict[str, Callable[[list[Example], LabelSet], Classifier]] = {
     "majority": majority,
 }
 """Systems without chance: one run tells all."""
-SYSTEMS = ("model", "target-blind", "holder-blind", "setfit", *SIMPLE)
+SYSTEMS = (*NETWORKS, "setfit", *SIMPLE)
+UNTAUGHT = ("plain", "setfit")
+"""Systems that start from the plain encoder."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,23 @@ class Recipe:
 
     labels: LabelSet
     model: ModelSettings
+    plain_encoder: str
     train: TrainSettings
     measures: Mapping[str, MeasureSettings]
     setfit_steps: int
     device: str
+
+    def model_of(self, system: str) -> ModelSettings:
+        """Return the encoder that `system` starts from, and its form."""
+        return replace(self.model, encoder=self.plain_encoder) if system in UNTAUGHT else self.model
 
     def of(self, system: str) -> dict[str, Any]:
         """Return the settings that `system` depends on, as plain values."""
         plain: dict[str, Any] = {"labels": list(self.labels.names)}
         if system not in (*NETWORKS, "setfit"):
             return plain
-        weights = [encoder_digest(name) for name in (self.model.encoder, *self.train.teachers)]
-        model = asdict(self.model) | {"weights": weights}
+        used = self.model_of(system)
+        model = asdict(used) | {"weights": [encoder_digest(name) for name in (used.encoder, *self.train.teachers)]}
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
             return plain | {"steps": self.setfit_steps}
@@ -94,18 +101,19 @@ def fit(
         checkpoint: A folder to work in.
         on_log: See fine_tune.
     """
+    model = recipe.model_of(system)
     if system in SIMPLE:
         return SIMPLE[system](splits.train, recipe.labels)
     if system == "setfit":
         settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
-        return SetFit(splits.train, recipe.labels, recipe.model, **settings)
+        return SetFit(splits.train, recipe.labels, model, **settings)
     least = math.ceil(least_steps / recipe.train.epochs) * recipe.train.batch_size if least_steps else 0
     tuned = fine_tune(
         replace(splits, train=repeat(splits.train, least)),
         recipe.labels,
-        recipe.model,
+        model,
         replace(recipe.train, resume=False),
-        tokenizer=load_tokenizer(recipe.model),
+        tokenizer=load_tokenizer(model),
         seed=seed,
         device=recipe.device,
         checkpoint=checkpoint,

@@ -39,5 +39,5 @@ def _answers(name: str, examples: Sequence[Example], labels: LabelSet) -> Array:
         raise ConfigError(
             f"train.teachers: {name} answers {', '.join(teacher.labels.names)}; expected {', '.join(labels.names)}"
         )
-    told = tqdm(examples, desc=f"asking {name}", unit=" rows", mininterval=1)
+    told = tqdm(examples, desc=f"asking {name}", unit=" rows", mininterval=1, disable=None)
     return np.array([list(answer.probabilities.values()) for answer in teacher.predict_many(told)])
