@@ -16,7 +16,7 @@ from stance.encoders import find_encoder
 from stance.encoding import Encoded, PairTokenizer, by_length
 from stance.settings import PrepareJob
 from stance.text import render
-from stance.training.finetuning import load_tokenizer
+from stance.training.tokenizer import load_tokenizer
 
 MODEL = replace(compose_settings("prepare", ["model=minilm"], PrepareJob).model, max_length=24)
 THEIRS = AutoTokenizer.from_pretrained(find_encoder(MODEL.encoder))

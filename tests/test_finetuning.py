@@ -14,18 +14,11 @@ from stance.data.splits import Splits
 from stance.errors import ConfigError
 from stance.network import new_network
 from stance.settings import MeasureSettings, TrainJob
-from stance.training.finetuning import (
-    FineTuned,
-    choose_device,
-    dev_logits,
-    fine_tune,
-    load_tokenizer,
-    logit_scores,
-    loss_function,
-    parameter_groups,
-    schedule,
-    use_bf16,
-)
+from stance.training.finetuning import FineTuned, fine_tune
+from stance.training.hardware import choose_device, use_bf16
+from stance.training.optimisation import loss_function, parameter_groups, schedule
+from stance.training.scoring import dev_logits, logit_scores
+from stance.training.tokenizer import load_tokenizer
 
 LABEL_SET = LabelSet(LABELS)
 ROWS = [Example(r["text"], r["target"], r["holder"], r["label"]) for r in make_rows(60)]

@@ -12,9 +12,9 @@ from test_multitask import FIVE, ROWS, TWO
 
 from stance.network import new_network
 from stance.settings import TrainJob
-from stance.training.finetuning import load_tokenizer
 from stance.training.hypotheses import HypothesisLoss, HypothesisTask, hypothesis_logits, reworded
 from stance.training.multitask import Mix
+from stance.training.tokenizer import load_tokenizer
 
 
 @pytest.fixture

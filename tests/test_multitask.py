@@ -15,8 +15,9 @@ from stance.core import Example
 from stance.data.splits import Splits
 from stance.network import new_network
 from stance.settings import TrainJob
-from stance.training.finetuning import load_tokenizer, loss_function
 from stance.training.multitask import HeadsLoss, Mix, MultiTask, TaskSet, draw, rows_each
+from stance.training.optimisation import loss_function
+from stance.training.tokenizer import load_tokenizer
 
 ROWS = [Example(r["text"], r["target"], r["holder"], r["label"]) for r in make_rows(60)]
 SIDES = [replace(e, label="pro" if e.label == "accept" else "con") for e in ROWS[:20]]

@@ -14,8 +14,9 @@ from stance.errors import ConfigError, ModelError
 from stance.inference.predictor import load_predictor
 from stance.line import Trained
 from stance.settings import TrainJob, TrainSettings
-from stance.training.finetuning import LabelTask, load_tokenizer
+from stance.training.finetuning import LabelTask
 from stance.training.teaching import taught
+from stance.training.tokenizer import load_tokenizer
 
 LABEL_SET = LabelSet(LABELS)
 ROWS = [Example(row["text"], row["target"], row["holder"], row["label"]) for row in make_rows(20)]

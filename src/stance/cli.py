@@ -82,7 +82,7 @@ def _check(options: argparse.Namespace) -> None:
     from stance.line import resolve_data
     from stance.paths import ROOT
     from stance.settings import PrepareJob
-    from stance.training.finetuning import load_tokenizer
+    from stance.training.tokenizer import load_tokenizer
 
     job = compose_settings("prepare", ["data.path=-", *options.overrides], PrepareJob)
     tokens_cut = load_tokenizer(job.model).tokens_cut

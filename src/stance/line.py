@@ -33,7 +33,9 @@ from stance.settings import (
     TrainJob,
 )
 from stance.tracking import Tracker, download_model, start_run
-from stance.training.finetuning import FineTuned, OnLog, choose_device, fine_tune, load_tokenizer
+from stance.training.finetuning import FineTuned, OnLog, fine_tune
+from stance.training.hardware import choose_device
+from stance.training.tokenizer import load_tokenizer
 
 Say = Callable[[str], object]
 
@@ -232,7 +234,7 @@ def _fine_tune(
 def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, device: str) -> None:
     """Calibrate on dev and write the bundle with the trained weights."""
     from stance.evaluation.calibration import calibrate
-    from stance.training.finetuning import dev_logits
+    from stance.training.scoring import dev_logits
 
     labels, dev = LabelSet(tuple(job.labels.names)), prepared.splits.dev
     logits = dev_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()

@@ -24,10 +24,12 @@ from stance.network import save_encoder
 from stance.paths import CONFIGS
 from stance.settings import PrepareJob, PretrainJob
 from stance.tracking import Tracker, source_tags, start_run
-from stance.training.finetuning import FineTuned, OnLog, choose_device, learn, load_tokenizer
+from stance.training.finetuning import FineTuned, OnLog, learn
+from stance.training.hardware import choose_device
 from stance.training.hypotheses import HypothesisTask
 from stance.training.multitask import Mix, MultiTask, TaskSet
 from stance.training.task import Task
+from stance.training.tokenizer import load_tokenizer
 from stance.zeroshot import save_zero_shot, score_zero_shot, settings_of
 
 NOTE = "encoder.json"

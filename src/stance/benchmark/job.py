@@ -20,7 +20,8 @@ from stance.line import fitting_form, run_prepare
 from stance.runlog import log_data
 from stance.settings import BenchmarkJob, PrepareJob
 from stance.tracking import Tracker, source_tags, start_run
-from stance.training.finetuning import OnLog, choose_device
+from stance.training.finetuning import OnLog
+from stance.training.hardware import choose_device
 from stance.training.systems import SIMPLE, Recipe
 
 Say = Callable[[str], object]

@@ -25,7 +25,7 @@ from stance.inference.bundle import read_manifest
 from stance.inference.predictor import MAX_TOKENS
 from stance.line import locate_bundle, require_labels, resolve_data, run_prepare
 from stance.settings import DataSettings, LabelSettings, ModelSettings, PrepareJob, SpeedJob
-from stance.training.finetuning import choose_device
+from stance.training.hardware import choose_device
 
 HEADS = ["what", "size", "seconds", "memory MB"]
 ABOUT = {

@@ -22,11 +22,13 @@ from stance.evaluation.report import markdown_table
 from stance.line import resolve_data
 from stance.network import StanceNetwork
 from stance.settings import ModelSettings, SpeedJob, TrainSettings
-from stance.training.finetuning import LabelTask, choose_device, learn, load_tokenizer, use_bf16
+from stance.training.finetuning import LabelTask, learn
+from stance.training.hardware import choose_device, use_bf16
 from stance.training.setfit_baseline import BATCH, SetFit, setfit_missing
 from stance.training.stock_trainer import StockTrainer, trainer_missing
 from stance.training.systems import Tuned
 from stance.training.task import Task
+from stance.training.tokenizer import load_tokenizer
 
 REFERENCE = "Trainer fp32"
 HEADS = ["way", "examples/s", f"against {REFERENCE}", "memory MB", "macro-F1"]

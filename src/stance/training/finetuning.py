@@ -1,8 +1,7 @@
 """Fine-tunes an encoder on labelled examples: a plain loop with length buckets and checkpoints."""
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,16 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stance.core import Array, Example, LabelSet
+from stance.core import Array, LabelSet
 from stance.data.augment import augment
 from stance.data.splits import Splits
-from stance.encoding import Batch, Encoded, PairTokenizer, by_length
+from stance.encoding import Batch, PairTokenizer
 from stance.errors import ConfigError
 from stance.evaluation.measures import measure_all
-from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from stance.network import StanceNetwork, new_network
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from stance.training.hardware import use_bf16
+from stance.training.optimisation import loss_function, parameter_groups, schedule
+from stance.training.scoring import as_tensors, dev_logits, logit_scores
 from stance.training.task import Task, bucketed
 from stance.training.teaching import taught
 
@@ -161,7 +162,7 @@ def learn(
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * schedule(step / total, settings.warmup)
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
-                logits = network.train()(*_tensors(batch, device))
+                logits = network.train()(*as_tensors(batch, device))
             loss = loss_of(logits.float(), gold.to(device))
             _learn(network, loss, optimizer)
             progress.count(loss.item())
@@ -195,117 +196,3 @@ def _learn(network: StanceNetwork, loss: Tensor, optimizer: torch.optim.Optimize
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-
-
-def parameter_groups(network: StanceNetwork, settings: TrainSettings) -> list[dict[str, object]]:
-    """Group parameters by depth; each layer below the top learns `layer_decay` times as fast."""
-    depths = {
-        name: int(m[1]) + 1 if (m := re.search(r"\.(?:layers?|h)\.(\d+)\.", name)) else 0
-        for name, _ in network.named_parameters()
-    }
-    top = max(depths.values())
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        is_head = name.startswith("head.")
-        rate = (
-            settings.head_learning_rate
-            if is_head
-            else settings.learning_rate * settings.layer_decay ** (top - depths[name])
-        )
-        groups.setdefault(rate, []).append(parameter)
-    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
-
-
-def schedule(done: float, warmup: float) -> float:
-    """Share of the peak rate after `done` (0 to 1) of the steps: up linearly, then down to 0."""
-    return done / warmup if done < warmup else (1 - done) / (1 - warmup) if warmup < 1 else 1.0
-
-
-def loss_function(examples: Sequence[Example], labels: LabelSet, settings: TrainSettings) -> nn.Module:
-    """Cross-entropy, plain, weighted by inverse label frequency, or focal (Lin et al. 2017, gamma 2)."""
-    if settings.imbalance == "focal":
-        return FocalLoss()
-    counts = np.bincount(labels.indices(examples), minlength=len(labels)).clip(min=1)
-    weights = torch.tensor(counts.sum() / (len(labels) * counts), dtype=torch.float32)
-    return nn.CrossEntropyLoss(
-        weight=weights if settings.imbalance == "weights" else None, label_smoothing=settings.label_smoothing
-    )
-
-
-class FocalLoss(nn.Module):
-    """Mean of -(1 - p)^2 log p over the rows, p the probability of the right label."""
-
-    def forward(self, logits: Tensor, gold: Tensor) -> Tensor:
-        """Take logits (rows, n_labels) and gold positions (rows,)."""
-        log_p = logits.log_softmax(-1).gather(1, gold[:, None]).squeeze(1)
-        return -((1 - log_p.exp()) ** 2 * log_p).mean()
-
-
-def use_bf16(precision: str, device: str) -> bool:
-    """Tell whether to compute in bfloat16: as asked, or with auto where the hardware has it."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def choose_device(device: str) -> str:
-    """Return cpu or cuda for auto, cpu or cuda.
-
-    Raises:
-        ConfigError: cuda is asked for and not there.
-    """
-    there = torch.cuda.is_available()
-    if device == "cuda" and not there:
-        raise ConfigError("device: cuda is asked for, but torch sees no GPU. Use device=cpu or device=auto")
-    return "cuda" if there and device != "cpu" else "cpu"
-
-
-def dev_logits(network: StanceNetwork, examples: Sequence[Example], tokenizer: PairTokenizer, device: str) -> Tensor:
-    """Return logits of shape (n_examples, n_labels) in float32."""
-    return encoded_logits(network, tokenizer.encode(examples), tokenizer, device)
-
-
-@torch.inference_mode()
-def encoded_logits(network: StanceNetwork, rows: Sequence[Encoded], tokenizer: PairTokenizer, device: str) -> Tensor:
-    """Return logits of shape (n_rows, n_outputs) in float32."""
-    network.eval()
-    result = torch.empty(len(rows), network.head.out_features)
-    for positions in by_length(rows, 4096):
-        result[positions] = network(*_tensors(tokenizer.pad(rows, positions), device)).float().cpu()
-    return result
-
-
-def logit_scores(logits: Tensor, examples: Sequence[Example], labels: LabelSet) -> dict[str, float]:
-    """Return dev/macro_f1, dev/accuracy and dev/loss of logits (n_examples, n_labels)."""
-    gold = labels.indices(examples)
-    confusion = confusion_matrix(gold, logits.argmax(1).numpy(), len(labels))
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(gold)).item()
-    return {"dev/macro_f1": float(macro_f1(confusion)), "dev/accuracy": float(accuracy(confusion)), "dev/loss": loss}
-
-
-def _tensors(batch: Batch, device: str) -> tuple[Tensor, ...]:
-    return tuple(torch.from_numpy(a).to(device) for a in (batch.ids, batch.mask, batch.segments))
-
-
-def load_tokenizer(model: ModelSettings) -> PairTokenizer:
-    """Return the tokenizer of the encoder.
-
-    Raises:
-        ConfigError: It can't be loaded.
-    """
-    from transformers import AutoTokenizer
-
-    from stance.encoders import find_encoder
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(find_encoder(model.encoder), trust_remote_code=False)
-        given = tokenizer.backend_tokenizer.to_str()
-    except (OSError, ValueError, AttributeError) as error:
-        raise ConfigError(f"model.encoder: no tokenizer for '{model.encoder}': {str(error).splitlines()[0]}") from error
-    return PairTokenizer(
-        given, max_length=model.max_length, input_form=model.input_form, pad_id=int(tokenizer.pad_token_id or 0)
-    )

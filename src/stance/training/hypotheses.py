@@ -12,8 +12,8 @@ from stance.core import Example
 from stance.encoding import Batch, PairTokenizer
 from stance.network import StanceNetwork
 from stance.text import render_hypothesis
-from stance.training.finetuning import encoded_logits
 from stance.training.multitask import Mix, mean_scores
+from stance.training.scoring import encoded_logits
 from stance.training.task import bucketed
 
 

@@ -16,7 +16,8 @@ from stance.encoding import Batch, PairTokenizer
 from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from stance.network import StanceNetwork
 from stance.settings import TrainSettings
-from stance.training.finetuning import dev_logits, loss_function
+from stance.training.optimisation import loss_function
+from stance.training.scoring import dev_logits
 from stance.training.task import bucketed
 
 Positions = npt.NDArray[np.int64]

@@ -15,8 +15,10 @@ from stance.evaluation.calibration import softmax
 from stance.network import StanceNetwork
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
-from stance.training.finetuning import OnLog, dev_logits, fine_tune, load_tokenizer
+from stance.training.finetuning import OnLog, fine_tune
+from stance.training.scoring import dev_logits
 from stance.training.setfit_baseline import SetFit
+from stance.training.tokenizer import load_tokenizer
 
 NETWORKS = {"model": None, "plain": None, "target-blind": "target", "holder-blind": "holder"}
 """Fine-tuned encoders, each with the field that it never sees."""
