@@ -9,7 +9,7 @@ from stance.settings import EvaluateJob
 
 def main(job: EvaluateJob) -> None:
     """Evaluate and print the scores."""
-    from stance.line import run_evaluate
+    from stance.finished import run_evaluate
 
     report, folder = run_evaluate(job, ROOT)
     sys.stdout.write(f"{len(report.examples):,} rows\n")

@@ -9,8 +9,8 @@ from stance.settings import PackageJob
 
 def main(job: PackageJob) -> None:
     """Package and print the comparison."""
+    from stance.finished import run_package
     from stance.inference.backends import WEIGHTS
-    from stance.line import run_package
 
     path, parity, uri = run_package(job, ROOT)
     for backend, compared in parity.items():

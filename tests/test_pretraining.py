@@ -15,8 +15,9 @@ from stance.cli import main
 from stance.config import compose_settings
 from stance.core import Example
 from stance.errors import ConfigError, DataError, ModelError
+from stance.finished import run_evaluate
 from stance.inference import bundle
-from stance.line import Trained, run_evaluate, run_train
+from stance.line import Trained, run_train
 from stance.packaging.package import add_onnx
 from stance.pretraining import NOTE, Pretrained, run_pretrain
 from stance.settings import EvaluateJob, PackageSettings, PretrainJob, TrainJob

@@ -13,7 +13,8 @@ from stance import Predictor, load, paths
 from stance.config import compose_settings
 from stance.core import Example
 from stance.errors import ConfigError, ModelError
-from stance.line import Trained, run_package
+from stance.finished import run_package
+from stance.line import Trained
 from stance.settings import PackageJob
 
 ROWS = [

@@ -1,4 +1,4 @@
-"""The straight line: what scripts/prepare, train, evaluate and package do, from settings to files."""
+"""The straight line from settings to a bundle: what scripts/prepare and scripts/train do."""
 
 import hashlib
 import json
@@ -10,29 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from stance.atomic import whole_folder
 from stance.core import Classifier, Example, LabelSet
 from stance.data.augment import swap_states
 from stance.data.download import fetch_data
-from stance.data.prepared import Prepared, prepare, read_all, rows_digest
+from stance.data.prepared import Prepared, prepare
 from stance.data.splits import Splits
-from stance.errors import ConfigError, DataError
+from stance.errors import DataError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
-from stance.inference.bundle import find_bundle, read_manifest, save_bundle
+from stance.inference.bundle import read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
-from stance.packaging.package import Parity, add_onnx, save_tuned, ship
-from stance.runlog import log_inputs, log_report, log_results, parity_metrics
+from stance.packaging.package import Parity, add_onnx, save_tuned
+from stance.runlog import log_inputs, log_results
 from stance.settings import (
     DataSettings,
-    EvaluateJob,
-    LabelSettings,
     ModelSettings,
-    PackageJob,
     PrepareJob,
-    SpeedJob,
     TrainJob,
 )
-from stance.tracking import Tracker, download_model, start_run
+from stance.tracking import Tracker, start_run
 from stance.training.finetuning import FineTuned, OnLog, fine_tune
 from stance.training.hardware import choose_device
 from stance.training.tokenizer import load_tokenizer
@@ -129,74 +124,6 @@ def fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
     return model if asked else replace(model, input_form="given")
 
 
-def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
-    """Evaluate a bundle on a part of a data set, write report and figures, and log them."""
-    from stance.evaluation.plots import figures
-    from stance.training.baselines import Blind
-
-    source = locate_bundle(job.bundle, root, job)
-    predictor = load_predictor(source, backend=job.backend)
-    if predictor.manifest.kind == "hypotheses":
-        predictor = (
-            predictor if tuple(job.labels.names) == predictor.labels.names else predictor.asking(job.labels.names)
-        )
-    require_labels(job.labels, predictor.labels, source)
-    examples = _part(job, root)
-    blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}
-    report = measure(predictor, examples, blind, job.bootstrap)
-    output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
-    drawn = figures(report)
-    with whole_folder(output, "report.json") as draft:
-        (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")
-        (draft / "report.json").write_text(report.to_json(), encoding="utf-8")
-        (draft / "answers.csv").write_text(report.to_csv(), encoding="utf-8")
-        for name, figure in drawn.items():
-            figure.savefig(draft / f"{name}.png")
-    with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:
-        tracker.settings({"bundle": str(source), "data": asdict(job.data), "backend": job.backend, "part": job.part})
-        tracker.tags({"stage": "evaluate", "data.digest": rows_digest(examples)})
-        log_report(tracker, report)
-    return report, output
-
-
-def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], str | None]:
-    """Export a bundle to ONNX and register it; returns its folder, the comparison and the model's URI."""
-    path = find_bundle(root / job.bundle if job.bundle and not Path(job.bundle).is_dir() else job.bundle)
-    manifest = read_manifest(path)
-    require_labels(job.labels, manifest.label_set, path)
-    data = resolve_data(job.data, root)
-    parity = add_onnx(path, prepare(data, job.labels, root=root).splits.dev, job.package)
-    if job.ship:
-        ship(path, root / job.ship)
-    with start_run(job.tracking, root, f"package {path.name}") as tracker:
-        tracker.tags({"stage": "package"})
-        tracker.metrics(parity_metrics(parity))
-        uri = None
-        if tracker.run_id:
-            from stance.packaging.pyfunc import log_bundle
-
-            uri = log_bundle(path, register_as=job.tracking.registered_model, alias=job.alias)
-    return path, parity, uri
-
-
-def require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> None:
-    """Raise ConfigError unless the bundle answers the labels of the settings."""
-    if tuple(given.names) != answered.names:
-        raise ConfigError(
-            f"labels: got {', '.join(given.names)}; the bundle {bundle} answers {', '.join(answered.names)}. "
-            "Set labels= to its label set"
-        )
-
-
-def locate_bundle(source: str | None, root: Path, job: EvaluateJob | SpeedJob) -> Path:
-    """Return the folder of a bundle given as a folder, as models:/NAME@ALIAS, or as None."""
-    if source and ":/" in source:
-        return download_model(source, job.tracking, root)
-    if source and not Path(source).is_dir() and (root / source).is_dir():
-        return root / source
-    return find_bundle(source)
-
-
 def run_name(job: TrainJob) -> str:
     """Name a run by what differs between runs: bundle, seed, epochs, rate, rows' changes."""
     return f"{job.bundle} seed={job.seed} epochs={job.train.epochs} lr={job.train.learning_rate:g}"
@@ -278,11 +205,3 @@ def measure(
         share = share_with_interval([examples[i] for i in changed], before == after, resamples)
         report = replace(report, scores={**report.scores, "swap_unchanged": share})
     return replace(report, baselines=baselines)
-
-
-def _part(job: EvaluateJob, root: Path) -> list[Example]:
-    data = resolve_data(job.data, root)
-    if job.part == "all":
-        return read_all(data, job.labels, root=root)
-    splits = prepare(data, job.labels, root=root).splits
-    return splits.parts()[job.part]

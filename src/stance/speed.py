@@ -20,8 +20,9 @@ from stance.errors import ModelError
 from stance.evaluation.metrics import confusion_matrix, macro_f1
 from stance.evaluation.plots import throughput
 from stance.evaluation.report import markdown_table
+from stance.finished import locate_bundle, require_labels
 from stance.inference.bundle import read_manifest
-from stance.line import locate_bundle, require_labels, resolve_data
+from stance.line import resolve_data
 from stance.paths import ROOT
 from stance.settings import SpeedJob
 from stance.timing import (

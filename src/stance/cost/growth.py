@@ -20,10 +20,11 @@ from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.evaluation.plots import growth
 from stance.evaluation.report import markdown_table
+from stance.finished import locate_bundle, require_labels
 from stance.inference.backends import Backend, open_backend
 from stance.inference.bundle import read_manifest
 from stance.inference.predictor import MAX_TOKENS
-from stance.line import locate_bundle, require_labels, resolve_data, run_prepare
+from stance.line import resolve_data, run_prepare
 from stance.settings import DataSettings, LabelSettings, ModelSettings, PrepareJob, SpeedJob
 from stance.training.hardware import choose_device
 
