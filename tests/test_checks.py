@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from stance.config import compose_settings
 from stance.core import Example, LabelSet
-from stance.data.checks import DataReport, check_examples, contradictions, leaks, near_duplicates, overlap, shingles
+from stance.data.checks import DataReport, check_examples, contradictions, leaks
+from stance.data.duplicates import near_duplicates, overlap, shingles
 from stance.data.splits import Splits
 from stance.settings import DataSettings, PrepareJob
 
@@ -78,7 +79,7 @@ def test_checks_count_what_an_earlier_part_holds_too_once_each() -> None:
         "dev": {"the same text, holder and target": 1},
         "test": {
             "the same text, holder and target": 1,
-            "the same text, asked otherwise": 1,
+            "the same text, another holder or target": 1,
             "a near-duplicate text": 1,
         },
     }

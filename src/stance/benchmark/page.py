@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stance.core import Example, LabelSet
-from stance.data.checks import overlap
+from stance.data.duplicates import overlap
 from stance.data.splits import Splits
 from stance.evaluation.compare import Compared, Runs
 from stance.evaluation.measures import measure_all
