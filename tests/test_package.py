@@ -93,6 +93,20 @@ def test_package_plain_onnx_that_fails_leaves_the_bundle_as_it_was(copy: Path) -
     assert [p.name for p in copy.parent.iterdir()] == ["copy"]
 
 
+def test_package_leaves_a_bundle_alone_that_was_replaced_meanwhile(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.quantize_int8
+
+    def slow(source: Path, target: Path) -> None:
+        text = (copy / "manifest.json").read_text("utf-8")
+        (copy / "manifest.json").write_text(text.replace('"name": "tiny"', '"name": "newer"'), "utf-8")
+        real(source, target)
+
+    monkeypatch.setattr(module, "quantize_int8", slow)
+    with pytest.raises(ModelError, match="was replaced while it was being packaged"):
+        add_onnx(copy, ROWS, GATES)
+    assert read_manifest(copy).name == "newer"
+
+
 @pytest.mark.parametrize(
     ("parity", "kept"),
     [

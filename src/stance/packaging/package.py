@@ -71,7 +71,8 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
         The comparison for each backend that was tried.
 
     Raises:
-        ModelError: The plain ONNX export differs from the trained weights; the bundle stays as it was.
+        ModelError: The plain ONNX export differs from the trained weights, or another process wrote the bundle
+            meanwhile; the bundle stays as it was.
     """
     manifest = read_manifest(path)
     network = load_network(path, manifest.outputs, manifest.pooling)
@@ -86,6 +87,10 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
             raise ModelError(
                 f"{path}: the ONNX export differs by {measured['onnx'].difference:.2g} from the trained weights; "
                 f"expected at most {settings.max_difference:g}. The bundle is left as it was"
+            )
+        if read_manifest(path) != manifest:
+            raise ModelError(
+                f"{path}: was replaced while it was being packaged, and is left as it is now. Package again"
             )
         failed = [WEIGHTS[b] for b in tried if b == "onnx-int8" and not passes(measured[b], settings)]
         save_bundle(path, manifest, lambda draft: copy_files(candidate, draft, failed))
