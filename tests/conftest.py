@@ -11,7 +11,7 @@ from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from stance import tracking
+from stance import encoders, tracking
 from stance.config import compose_settings
 from stance.inference import backends
 from stance.line import Trained, run_train
@@ -66,9 +66,10 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_of_the_user() -> Iterator[None]:
-    """Keep the tests away from the store and the model that the user's environment names."""
+def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the store and the model that the user's environment names, and from outputs/."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoders, "UNPACKED", tmp_path_factory.mktemp("encoders"))
         patch.delenv("STANCE_MODEL", raising=False)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr(tracking, "GIVEN_URI", None)

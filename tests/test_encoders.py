@@ -16,12 +16,14 @@ from stance.packaging.package import ship
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(encoders, "ROOT", tmp_path / "root")
-    return tmp_path / "root"
+def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(encoders, "UNPACKED", tmp_path / "unpacked")
+    return tmp_path / "unpacked"
 
 
-def test_encoders_shipped_has_a_name_of_its_own(trained: Trained, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoders_shipped_has_a_name_of_its_own(
+    trained: Trained, unpacked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(encoders, "CARRIED", trained.bundle)
     assert find_encoder("stance-default") == find_encoder(str(trained.bundle))
 
@@ -49,7 +51,7 @@ def test_encoders_digest_follows_the_weights(tmp_path: Path, tiny_encoder: Path)
     assert encoder_digest("somebody/on-a-hub") == "somebody/on-a-hub"
 
 
-def test_encoders_of_a_bundle_are_its_own_weights(trained: Trained, root: Path) -> None:
+def test_encoders_of_a_bundle_are_its_own_weights(trained: Trained, unpacked: Path) -> None:
     whole = load_file(trained.bundle / "model.safetensors")
     own = load_file(Path(find_encoder(str(trained.bundle))) / "model.safetensors")
     assert own.keys() == {name.removeprefix("encoder.") for name in whole if name.startswith("encoder.")}
@@ -57,7 +59,7 @@ def test_encoders_of_a_bundle_are_its_own_weights(trained: Trained, root: Path) 
     assert new_network(str(trained.bundle), 3, "mean").head.out_features == 3
 
 
-def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, root: Path, tmp_path: Path) -> None:
+def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, unpacked: Path, tmp_path: Path) -> None:
     shipped = ship(trained.bundle, tmp_path / "shipped")
     exact = load_file(trained.bundle / "model.safetensors")
     rounded = dict(read_int8(shipped / "model.int8.onnx"))
@@ -68,16 +70,16 @@ def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, 
     new_network(str(shipped), 3, "mean")
 
 
-def test_encoders_of_a_bundle_without_config_say_so(trained: Trained, root: Path, tmp_path: Path) -> None:
+def test_encoders_of_a_bundle_without_config_say_so(trained: Trained, unpacked: Path, tmp_path: Path) -> None:
     shipped = ship(trained.bundle, tmp_path / "shipped")
     (shipped / "config.json").unlink()
     with pytest.raises(ConfigError, match=r"without what training needs; expected config\.json"):
         find_encoder(str(shipped))
 
 
-def test_encoders_of_a_broken_file_are_a_sentence(trained: Trained, root: Path, tmp_path: Path) -> None:
+def test_encoders_of_a_broken_file_are_a_sentence(trained: Trained, unpacked: Path, tmp_path: Path) -> None:
     shipped = ship(trained.bundle, tmp_path / "shipped")
     (shipped / "model.int8.onnx").write_bytes(b"broken")
     with pytest.raises(ConfigError, match=r"model\.int8\.onnx: can't be read .* Fetch the bundle again"):
         find_encoder(str(shipped))
-    assert not list(root.glob("outputs/encoders/*"))
+    assert not list(unpacked.glob("*"))

@@ -48,7 +48,7 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def test_network_takes_the_encoder_of_a_bundle_with_a_fresh_head(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoders, "ROOT", tmp_path / "root")
+    monkeypatch.setattr(encoders, "UNPACKED", tmp_path / "unpacked")
     trained = new_network(str(checkpoint), 3, "mean").eval()
     with torch.no_grad():
         for weights in trained.parameters():

