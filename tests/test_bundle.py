@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stance.atomic import file_hash
 from stance.errors import ModelError
 from stance.inference import bundle as module
 from stance.inference.backends import WEIGHTS, open_backend
@@ -16,7 +17,6 @@ from stance.inference.bundle import (
     MANIFEST,
     Manifest,
     copy_files,
-    file_hash,
     find_bundle,
     read_manifest,
     save_bundle,

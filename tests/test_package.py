@@ -9,11 +9,12 @@ import pytest
 import torch
 from conftest import make_rows
 
+from stance.atomic import file_hash
 from stance.core import Example
 from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.inference.backends import WEIGHTS, OnnxBackend
-from stance.inference.bundle import file_hash, read_manifest, verify
+from stance.inference.bundle import read_manifest, verify
 from stance.inference.predictor import load_predictor
 from stance.line import Trained
 from stance.network import load_network

@@ -1,5 +1,6 @@
-"""Writes files and folders whole or not at all. Knows nothing of what they hold."""
+"""Writes files and folders whole or not at all, and hashes them. Knows nothing of what they hold."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -51,6 +52,12 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _replace_folder(draft: Path, path: Path) -> None:

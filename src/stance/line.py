@@ -131,9 +131,10 @@ def run_name(job: TrainJob) -> str:
 
 def _run_key(job: TrainJob, digest: str) -> str:
     from stance.encoders import encoder_digest
+    from stance.training.teaching import teacher_digests
 
     train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
-    encoder = [encoder_digest(name) for name in (job.model.encoder, *job.train.teachers)]
+    encoder = [encoder_digest(job.model.encoder), *teacher_digests(job.train)]
     measures = [asdict(each) for each in job.data.measures.values()]
     whole = [digest, asdict(job.model), encoder, train, list(job.labels.names), measures[:1], job.seed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

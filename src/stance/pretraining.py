@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stance.atomic import whole_folder
+from stance.atomic import file_hash, whole_folder
 from stance.config import compose_settings
 from stance.core import Example
 from stance.data.crossing import without_crossing
@@ -18,7 +18,7 @@ from stance.data.splits import Splits
 from stance.encoding import PairTokenizer
 from stance.errors import ConfigError, summarise
 from stance.evaluation.plots import learning_curve
-from stance.inference.bundle import file_hash, now
+from stance.inference.bundle import now
 from stance.line import Say, run_prepare
 from stance.network import save_encoder
 from stance.paths import CONFIGS

@@ -1,7 +1,6 @@
 """A trained model as a folder: manifest, tokenizer, weights. Writes, finds and verifies it."""
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stance.atomic import whole_folder
+from stance.atomic import file_hash, whole_folder
 from stance.core import LabelSet
 from stance.errors import ModelError
 from stance.paths import CARRIED, IS_CHECKOUT, ROOT
@@ -155,12 +154,6 @@ def find_bundle(source: str | os.PathLike[str] | None = None) -> Path:
     raise ModelError(
         "no model found: train one with 'make train', set STANCE_MODEL to a bundle's folder, or name one with model="
     )
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def now() -> str:

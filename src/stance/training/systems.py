@@ -18,6 +18,7 @@ from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.finetuning import OnLog, fine_tune
 from stance.training.scoring import dev_logits
 from stance.training.setfit_baseline import SetFit
+from stance.training.teaching import teacher_digests
 from stance.training.tokenizer import load_tokenizer
 
 NETWORKS = {"model": None, "plain": None, "target-blind": "target", "holder-blind": "holder"}
@@ -56,10 +57,11 @@ class Recipe:
         if system not in (*NETWORKS, "setfit"):
             return plain
         used = self.model_of(system)
-        model = asdict(used) | {"weights": [encoder_digest(name) for name in (used.encoder, *self.train.teachers)]}
+        model = asdict(used) | {"weights": encoder_digest(used.encoder)}
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
             return plain | {"steps": self.setfit_steps}
+        plain["teachers"] = teacher_digests(self.train)
         plain["main measure"] = asdict(next(iter(self.measures.values())))
         return plain | {"train": {k: v for k, v in asdict(self.train).items() if k not in UNUSED}}
 
@@ -103,9 +105,9 @@ def fit(
         checkpoint: A folder to work in.
         on_log: See fine_tune.
     """
-    model = recipe.model_of(system)
     if system in SIMPLE:
         return SIMPLE[system](splits.train, recipe.labels)
+    model = recipe.model_of(system)
     if system == "setfit":
         settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
         return SetFit(splits.train, recipe.labels, model, **settings)

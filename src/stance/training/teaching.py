@@ -1,13 +1,15 @@
 """What a network learns from others: their mean answer on the training rows, mixed with the gold labels."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from stance.atomic import file_hash
 from stance.core import Array, Example, LabelSet
 from stance.errors import ConfigError
-from stance.inference.bundle import find_bundle
+from stance.inference.bundle import MANIFEST, find_bundle
 from stance.inference.predictor import load_predictor
 from stance.paths import ROOT
 from stance.settings import TrainSettings
@@ -33,8 +35,17 @@ def taught(examples: Sequence[Example], labels: LabelSet, settings: TrainSetting
     return (1 - settings.teacher_weight) * gold + settings.teacher_weight * mean
 
 
+def teacher_digests(settings: TrainSettings) -> list[str]:
+    """Return the SHA-256 of each teacher's manifest, which holds those of its files."""
+    return [file_hash(_folder(name) / MANIFEST) for name in settings.teachers]
+
+
+def _folder(name: str) -> Path:
+    return find_bundle(ROOT / name if (ROOT / name).is_dir() else name)
+
+
 def _answers(name: str, examples: Sequence[Example], labels: LabelSet) -> Array:
-    teacher = load_predictor(find_bundle(ROOT / name if (ROOT / name).is_dir() else name))
+    teacher = load_predictor(_folder(name))
     if teacher.labels.names != labels.names:
         raise ConfigError(
             f"train.teachers: {name} answers {', '.join(teacher.labels.names)}; expected {', '.join(labels.names)}"
