@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from stance import states as module
 from stance.core import Example
-from stance.data import augment as module
 from stance.data.augment import augment, swap_states
 from stance.settings import AugmentSettings
 
-TABLE = module._states()[0]
+TABLE = module.state_table()
 NAMES = [row[0] for row in TABLE]
 SENTENCES = (
     "{0} will join only if {1} pays.",
@@ -59,7 +59,10 @@ def swap(text: str, name: str, **fields: str) -> Example:
             "India",
             "Northern Ireland and anti-Kenyan Kenyanised talk",
         ),
-        ("Guinea-Bissau declined.", "India", "Guinea-Bissau declined."),
+        ("Guinea-Conakry declined.", "India", "Guinea-Conakry declined."),
+        ("Latin American states", "India", "Latin American states"),
+        ("The Russian Federation declined.", "India", "India declined."),
+        ("the Viet Nam talks", "the Gambia", "the Gambia talks"),
     ],
 )
 def test_augment_swap_words_the_new_state_as_its_place_asks(text: str, name: str, expected: str) -> None:

@@ -49,7 +49,7 @@ def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
 
 def run_package(job: PackageJob, root: Path) -> tuple[Path, dict[str, Parity], str | None]:
     """Export a bundle to ONNX and register it; returns its folder, the comparison and the model's URI."""
-    path = find_bundle(root / job.bundle if job.bundle and not Path(job.bundle).is_dir() else job.bundle)
+    path = find_bundle(job.bundle, root)
     manifest = read_manifest(path)
     require_labels(job.labels, manifest.label_set, path)
     data = resolve_data(job.data, root)
@@ -80,9 +80,7 @@ def locate_bundle(source: str | None, root: Path, job: EvaluateJob | SpeedJob) -
     """Return the folder of a bundle given as a folder, as models:/NAME@ALIAS, or as None."""
     if source and ":/" in source:
         return download_model(source, job.tracking, root)
-    if source and not Path(source).is_dir() and (root / source).is_dir():
-        return root / source
-    return find_bundle(source)
+    return find_bundle(source, root)
 
 
 def _part(job: EvaluateJob, root: Path) -> list[Example]:

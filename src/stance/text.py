@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from stance.core import Example
+from stance.states import stand_ins
 
 Pair = tuple[str, str]
 
@@ -21,7 +22,17 @@ def _given(example: Example) -> Pair:
     return example.text, f"{holder} {example.target or ''}"
 
 
-INPUT_FORMS: dict[str, Callable[[Example], Pair]] = {"fields": _fields, "question": _question, "given": _given}
+def _stand_ins(example: Example) -> Pair:
+    """As fields, every state under a stand-in's name: the answer can't lean on which state it is."""
+    return _fields(stand_ins(example))
+
+
+INPUT_FORMS: dict[str, Callable[[Example], Pair]] = {
+    "fields": _fields,
+    "question": _question,
+    "given": _given,
+    "stand_ins": _stand_ins,
+}
 """Ways to word an example, by the name that configs/model and the bundle use."""
 
 

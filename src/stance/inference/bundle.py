@@ -129,23 +129,26 @@ def verify(path: Path, manifest: Manifest, names: list[str]) -> None:
             raise ModelError(f"{file}: altered or truncated, its hash is not the manifest's. Fetch the bundle again")
 
 
-def find_bundle(source: str | os.PathLike[str] | None = None) -> Path:
+def find_bundle(source: str | os.PathLike[str] | None = None, root: Path | None = None) -> Path:
     """Return the folder of a bundle.
 
     Args:
-        source: A folder; None means $STANCE_MODEL, else the newest bundle that training left
-            under models/, else the one that the package carries.
+        source: A folder, seen from the working directory or else from the project; None means
+            $STANCE_MODEL, else the newest bundle that training left under models/, else the one
+            that the package carries.
+        root: The project's folder, if it is another.
 
     Raises:
         ModelError: There is none; the message says how to get one.
     """
     source = source or os.environ.get("STANCE_MODEL")
     if source:
-        if not Path(source).is_dir():
+        folder = next((place for place in (Path(source), (root or ROOT) / source) if place.is_dir()), None)
+        if folder is None:
             raise ModelError(
                 f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
             )
-        return Path(source)
+        return folder
     trained = sorted(_trained_bundles())
     if trained:
         return trained[-1][1]

@@ -1,7 +1,6 @@
 """What a network learns from others: their mean answer on the training rows, mixed with the gold labels."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -11,7 +10,6 @@ from stance.core import Array, Example, LabelSet
 from stance.errors import ConfigError
 from stance.inference.bundle import MANIFEST, find_bundle
 from stance.inference.predictor import load_predictor
-from stance.paths import ROOT
 from stance.settings import TrainSettings
 
 
@@ -37,15 +35,11 @@ def taught(examples: Sequence[Example], labels: LabelSet, settings: TrainSetting
 
 def teacher_digests(settings: TrainSettings) -> list[str]:
     """Return the SHA-256 of each teacher's manifest, which holds those of its files."""
-    return [file_hash(_folder(name) / MANIFEST) for name in settings.teachers]
-
-
-def _folder(name: str) -> Path:
-    return find_bundle(ROOT / name if (ROOT / name).is_dir() else name)
+    return [file_hash(find_bundle(name) / MANIFEST) for name in settings.teachers]
 
 
 def _answers(name: str, examples: Sequence[Example], labels: LabelSet) -> Array:
-    teacher = load_predictor(_folder(name))
+    teacher = load_predictor(find_bundle(name))
     if teacher.labels.names != labels.names:
         raise ConfigError(
             f"train.teachers: {name} answers {', '.join(teacher.labels.names)}; expected {', '.join(labels.names)}"
