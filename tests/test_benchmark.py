@@ -72,9 +72,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     real = systems.fine_tune
 
-    def note(splits: Any, *positional: Any, **named: Any) -> Any:
-        seen.append({"splits": splits, "model": positional[1], **named})
-        return real(splits, *positional, **named)
+    def note(splits: Any, labels: Any, model: Any, settings: Any, session: Any, measures: Any) -> Any:
+        seen.append({"splits": splits, "model": model, "session": session})
+        return real(splits, labels, model, settings, session, measures)
 
     monkeypatch.setattr(systems, "fine_tune", note)
     return seen
@@ -133,7 +133,7 @@ def test_benchmark_reads_text_alone_where_there_is_no_question(
     data = write_jsonl(tmp_path / "plain.jsonl", rows)
     job = make(f"data.path={data}", "data.name=plain", "systems=[model]", "seeds=1", "train.epochs=1")
     run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
-    assert trainings[0]["tokenizer"].input_form == "given"
+    assert trainings[0]["model"].input_form == "given"
 
 
 def test_benchmark_again_trains_nothing_and_says_the_same(
@@ -151,9 +151,9 @@ def test_benchmark_changed_settings_train_anew(
     done: Benchmarked, make: Make, project: Path, trainings: list[dict[str, Any]]
 ) -> None:
     run_benchmark(make("systems=[model]", "train.epochs=1", "seeds=1"), project, say=quiet, on_log=quiet)
-    assert [named["seed"] for named in trainings] == [1]
+    assert [noted["session"].seed for noted in trainings] == [1]
     run_benchmark(make("systems=[model]", "seeds=3"), project, say=quiet, on_log=quiet)
-    assert [named["seed"] for named in trainings] == [1, 3], "seeds 1 and 2 were there already"
+    assert [noted["session"].seed for noted in trainings] == [1, 3], "seeds 1 and 2 were there already"
 
 
 def test_benchmark_interrupted_is_killed_and_goes_on_where_it_was(
@@ -173,7 +173,7 @@ def test_benchmark_interrupted_is_killed_and_goes_on_where_it_was(
     assert mlflow.active_run() is None and not (project / job.output).exists()
     assert [file.suffix for file in (project / job.cache).iterdir()] == [".json"]
     run_benchmark(job, project, say=quiet, on_log=quiet)
-    assert [named["seed"] for named in trainings] == [1, 2, 2]
+    assert [noted["session"].seed for noted in trainings] == [1, 2, 2]
 
 
 def test_benchmark_a_damaged_run_is_trained_again(make: Make, tmp_path: Path, trainings: list[dict[str, Any]]) -> None:

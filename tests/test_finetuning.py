@@ -14,7 +14,7 @@ from stance.data.splits import Splits
 from stance.errors import ConfigError
 from stance.network import new_network
 from stance.settings import MeasureSettings, TrainJob
-from stance.training.finetuning import FineTuned, fine_tune
+from stance.training.finetuning import FineTuned, Session, fine_tune
 from stance.training.hardware import choose_device, use_bf16
 from stance.training.optimisation import loss_function, parameter_groups, schedule
 from stance.training.scoring import dev_logits, logit_scores
@@ -34,10 +34,8 @@ def job(make_job: Callable[..., TrainJob]) -> TrainJob:
 
 
 def tune(job: TrainJob, folder: Path, seed: int = 1, splits: Splits = SPLITS, **changes: object) -> FineTuned:
-    return fine_tune(
-        splits, LABEL_SET, job.model, replace(job.train, **changes), tokenizer=load_tokenizer(job.model),  # type: ignore[arg-type]
-        seed=seed, device="cpu", checkpoint=folder, run_key="key", on_log=lambda *values: None,
-    )  # fmt: skip
+    session = Session(seed=seed, device="cpu", checkpoint=folder, key="key")
+    return fine_tune(splits, LABEL_SET, job.model, replace(job.train, **changes), session)  # type: ignore[arg-type]
 
 
 def test_finetuning_same_seed_same_weights(job: TrainJob, tmp_path: Path) -> None:
@@ -63,11 +61,9 @@ def test_finetuning_keeps_the_best_epoch(job: TrainJob, tmp_path: Path) -> None:
 
 def test_finetuning_compares_epochs_by_the_main_measure(job: TrainJob, tmp_path: Path) -> None:
     given = {"text_rows": MeasureSettings(kind="accuracy", labels=[], by=None, value=None, merge={})}
-    tuned = fine_tune(
-        SPLITS, LABEL_SET, job.model, replace(job.train, epochs=4, learning_rate=0.05, head_learning_rate=0.2),
-        tokenizer=load_tokenizer(job.model), seed=1, device="cpu", checkpoint=tmp_path / "c", run_key="key",
-        measures=given, on_log=lambda *values: None,
-    )  # fmt: skip
+    settings = replace(job.train, epochs=4, learning_rate=0.05, head_learning_rate=0.2)
+    session = Session(seed=1, device="cpu", checkpoint=tmp_path / "c", key="key")
+    tuned = fine_tune(SPLITS, LABEL_SET, job.model, settings, session, given)
     logits = dev_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu").argmax(1).numpy()
     right = float((logits == LABEL_SET.indices(SPLITS.dev)).mean())
     assert [entry["dev/main"] for entry in tuned.history] == [entry["dev/accuracy"] for entry in tuned.history]

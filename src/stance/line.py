@@ -27,8 +27,8 @@ from stance.settings import (
     PrepareJob,
     TrainJob,
 )
-from stance.tracking import Tracker, start_run
-from stance.training.finetuning import FineTuned, OnLog, fine_tune
+from stance.tracking import start_run
+from stance.training.finetuning import FineTuned, OnLog, Session, fine_tune
 from stance.training.hardware import choose_device
 from stance.training.tokenizer import load_tokenizer
 
@@ -102,7 +102,16 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
         started = time.perf_counter()
         if run_id is None:
             log_inputs(tracker, job, prepared, root)
-        tuned = _fine_tune(job, prepared.splits, tracker, checkpoint, key, device, on_log)
+        session = Session(
+            seed=job.seed,
+            device=device,
+            checkpoint=checkpoint,
+            key=key,
+            run_id=tracker.run_id,
+            on_log=tracker.logging(on_log),
+        )
+        labels = LabelSet(tuple(job.labels.names))
+        tuned = fine_tune(prepared.splits, labels, job.model, job.train, session, job.data.measures)
         seconds = time.perf_counter() - started
         say("packaging and evaluating")
         _save(draft, job, prepared, tuned, device)
@@ -138,25 +147,6 @@ def _run_key(job: TrainJob, digest: str) -> str:
     measures = [asdict(each) for each in job.data.measures.values()]
     whole = [digest, asdict(job.model), encoder, train, list(job.labels.names), measures[:1], job.seed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _fine_tune(
-    job: TrainJob, splits: Splits, tracker: Tracker, checkpoint: Path, key: str, device: str, on_log: OnLog
-) -> FineTuned:
-    return fine_tune(
-        splits,
-        LabelSet(tuple(job.labels.names)),
-        job.model,
-        job.train,
-        tokenizer=load_tokenizer(job.model),
-        seed=job.seed,
-        device=device,
-        checkpoint=checkpoint,
-        run_key=key,
-        run_id=tracker.run_id,
-        measures=job.data.measures,
-        on_log=tracker.logging(on_log),
-    )
 
 
 def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, device: str) -> None:

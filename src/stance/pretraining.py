@@ -24,7 +24,7 @@ from stance.network import save_encoder
 from stance.paths import CONFIGS
 from stance.settings import PrepareJob, PretrainJob
 from stance.tracking import Tracker, source_tags, start_run
-from stance.training.finetuning import FineTuned, OnLog, learn
+from stance.training.finetuning import FineTuned, OnLog, Session, learn
 from stance.training.hardware import choose_device
 from stance.training.hypotheses import HypothesisTask
 from stance.training.multitask import Mix, MultiTask, TaskSet
@@ -74,18 +74,15 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
             _log_inputs(tracker, job, sets, root)
         say(f"training ({device}); rows an epoch: {mix}")
         started = time.perf_counter()
-        tuned = learn(
-            _task(job, mix, tokenizer),
-            job.model,
-            job.train,
-            tokenizer=tokenizer,
+        session = Session(
             seed=job.seed,
             device=device,
             checkpoint=checkpoint,
-            run_key=key,
+            key=key,
             run_id=tracker.run_id,
             on_log=tracker.logging(on_log),
         )
+        tuned = learn(_task(job, mix, tokenizer), job.model, job.train, session, tokenizer)
         seconds = time.perf_counter() - started
         if job.objective == "hypotheses":
             save_zero_shot(target, job, sets, tuned, device)

@@ -91,7 +91,7 @@ def _answer(
             where = "" if question.kind == "all" else f", {question.name}"
             step = f"{system}{where}" if len(seeds) == 1 else f"{system} seed {seed} of {job.seeds}{where}"
             say(f"{step}: training on {len(question.splits(seed).train):,} rows")
-            with start_run(job.tracking, root, f"{system} seed={seed}{where}", nested=True) as child:
+            with start_run(job.tracking, root, f"{job.data.name} {system} seed={seed}{where}", nested=True) as child:
                 outcome = runner.run(question, system, seed, child.logging(on_log))
                 scores = _log_child(child, job, question, system, seed, outcome)
             main, value = next(iter(scores.items()))
@@ -107,7 +107,7 @@ def _log_child(
     """Log one run and return its measures."""
     labels, test = LabelSet(tuple(job.labels.names)), question.splits(seed).test
     scores = measure_all(job.data.measures, test, labels, outcome.predicted)
-    child.settings({"system": system, "seed": seed, "question": question.name})
+    child.settings({"data": job.data.name, "system": system, "seed": seed, "question": question.name})
     child.tags({"stage": "benchmark run", "cached": str(outcome.cached).lower()})
     child.metrics({f"test/{name}": value for name, value in scores.items()} | {"train/seconds": outcome.seconds})
     return scores

@@ -22,7 +22,7 @@ from stance.evaluation.report import markdown_table
 from stance.line import resolve_data
 from stance.network import StanceNetwork
 from stance.settings import ModelSettings, SpeedJob, TrainSettings
-from stance.training.finetuning import LabelTask, learn
+from stance.training.finetuning import LabelTask, Session, learn
 from stance.training.hardware import choose_device, use_bf16
 from stance.training.setfit_baseline import BATCH, SetFit, setfit_missing
 from stance.training.stock_trainer import StockTrainer, trainer_missing
@@ -163,17 +163,8 @@ def train_unscored(lesson: Lesson, seed: int) -> Tuned:
     tokenizer = load_tokenizer(lesson.model)
     task = LabelTask(Splits(lesson.train, [], []), lesson.labels, lesson.settings, tokenizer, seed)
     with tempfile.TemporaryDirectory() as folder:
-        tuned = learn(
-            Unscored(task),
-            lesson.model,
-            lesson.settings,
-            tokenizer=tokenizer,
-            seed=seed,
-            device=lesson.device,
-            checkpoint=Path(folder) / "checkpoint",
-            run_key="speed",
-            on_log=lambda step, total, values: None,
-        )
+        session = Session(seed=seed, device=lesson.device, checkpoint=Path(folder) / "checkpoint", key="speed")
+        tuned = learn(Unscored(task), lesson.model, lesson.settings, session, tokenizer)
     return Tuned(lesson.labels, tuned.network, tuned.tokenizer, lesson.device)
 
 

@@ -23,6 +23,7 @@ from stance.training.optimisation import loss_function, parameter_groups, schedu
 from stance.training.scoring import as_tensors, dev_logits, logit_scores
 from stance.training.task import Task, bucketed
 from stance.training.teaching import taught
+from stance.training.tokenizer import load_tokenizer
 
 OnLog = Callable[[int, int, Mapping[str, float]], object]
 
@@ -79,20 +80,34 @@ class LabelTask:
         return scores | {"dev/main": next(iter(named.values()), scores["dev/macro_f1"])}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One training, apart from what is learned.
+
+    Attributes:
+        seed: Of weights, order, dropout and augmentation.
+        device: cpu or cuda.
+        checkpoint: Folder of the checkpoints; deleted by the caller when all is done.
+        key: Identifies settings and data; a checkpoint of another key is not continued.
+        run_id: The MLflow run, noted in the checkpoint so that a resumed training finds it.
+        on_log: Called with (step, steps in all, values).
+    """
+
+    seed: int
+    device: str
+    checkpoint: Path
+    key: str
+    run_id: str | None = None
+    on_log: OnLog = lambda step, total, values: None
+
+
 def fine_tune(
     splits: Splits,
     labels: LabelSet,
     model: ModelSettings,
     settings: TrainSettings,
-    *,
-    tokenizer: PairTokenizer,
-    seed: int,
-    device: str,
-    checkpoint: Path,
-    run_key: str,
-    run_id: str | None = None,
+    session: Session,
     measures: Mapping[str, MeasureSettings] | None = None,
-    on_log: OnLog,
 ) -> FineTuned:
     """Train until the data set's main measure stops rising on dev, and keep the best epoch's weights.
 
@@ -103,59 +118,33 @@ def fine_tune(
         labels: The label set.
         model: Which encoder.
         settings: All training values.
-        tokenizer: As the encoder needs it.
-        seed: Of weights, order, dropout and augmentation.
-        device: cpu or cuda.
-        checkpoint: Folder of the checkpoints; deleted by the caller when all is done.
-        run_key: Identifies settings and data; a checkpoint of another key is not continued.
-        run_id: The MLflow run, noted in the checkpoint so that a resumed training finds it.
+        session: Seed, device, checkpoints, log.
         measures: The data set's own, the main one first; None: macro-F1.
-        on_log: Called with (step, steps in all, values).
 
     Raises:
         ConfigError: The encoder can't be loaded, a teacher has other labels, or there is no fitting checkpoint to
             resume.
     """
-    goals = taught(splits.train, labels, settings)
-    task = LabelTask(splits, labels, settings, tokenizer, seed, measures or {}, goals)
-    return learn(
-        task,
-        model,
-        settings,
-        tokenizer=tokenizer,
-        seed=seed,
-        device=device,
-        checkpoint=checkpoint,
-        run_key=run_key,
-        run_id=run_id,
-        on_log=on_log,
-    )
+    tokenizer, goals = load_tokenizer(model), taught(splits.train, labels, settings)
+    task = LabelTask(splits, labels, settings, tokenizer, session.seed, measures or {}, goals)
+    return learn(task, model, settings, session, tokenizer)
 
 
 def learn(
-    task: Task,
-    model: ModelSettings,
-    settings: TrainSettings,
-    *,
-    tokenizer: PairTokenizer,
-    seed: int,
-    device: str,
-    checkpoint: Path,
-    run_key: str,
-    run_id: str | None = None,
-    on_log: OnLog,
+    task: Task, model: ModelSettings, settings: TrainSettings, session: Session, tokenizer: PairTokenizer
 ) -> FineTuned:
     """As fine_tune, for any task."""
-    torch.manual_seed(seed)
+    device, checkpoint, on_log = session.device, session.checkpoint, session.on_log
+    torch.manual_seed(session.seed)
     network = _start(model, settings, task.outputs, device)
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     total = task.steps * settings.epochs
     loss_of = task.loss().to(device)
     autocast = use_bf16(settings.precision, device)
-    progress = Progress(run_id=run_id)
+    progress = Progress(run_id=session.run_id)
     if settings.resume:
-        progress = load_checkpoint(checkpoint, run_key, network, optimizer)
+        progress = load_checkpoint(checkpoint, session.key, network, optimizer)
     while progress.epoch < settings.epochs and progress.stale < settings.patience:
         for batch, gold in task.batches(progress.epoch, progress.batch):
             step = progress.epoch * task.steps + progress.batch
@@ -169,11 +158,11 @@ def learn(
             if step % 10 == 0:
                 on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
             if (step + 1) % settings.checkpoint_steps == 0:
-                save_checkpoint(checkpoint, run_key, network, optimizer, progress)
+                save_checkpoint(checkpoint, session.key, network, optimizer, progress)
         scores = task.scores(network, device)
         entry = progress.finish_epoch(scores, network)
         on_log(progress.epoch * task.steps, total, entry)
-        save_checkpoint(checkpoint, run_key, network, optimizer, progress)
+        save_checkpoint(checkpoint, session.key, network, optimizer, progress)
     network.load_state_dict(progress.best)
     return FineTuned(network.eval(), tokenizer, progress.history)
 

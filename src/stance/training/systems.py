@@ -15,11 +15,10 @@ from stance.evaluation.calibration import softmax
 from stance.network import StanceNetwork
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
-from stance.training.finetuning import OnLog, fine_tune
+from stance.training.finetuning import OnLog, Session, fine_tune
 from stance.training.scoring import dev_logits
 from stance.training.setfit_baseline import SetFit
 from stance.training.teaching import teacher_digests
-from stance.training.tokenizer import load_tokenizer
 
 NETWORKS = {"model": None, "plain": None, "target-blind": "target", "holder-blind": "holder"}
 """Fine-tuned encoders, each with the field that it never sees."""
@@ -112,17 +111,7 @@ def fit(
         settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
         return SetFit(splits.train, recipe.labels, model, **settings)
     least = math.ceil(least_steps / recipe.train.epochs) * recipe.train.batch_size if least_steps else 0
-    tuned = fine_tune(
-        replace(splits, train=repeat(splits.train, least)),
-        recipe.labels,
-        model,
-        replace(recipe.train, resume=False),
-        tokenizer=load_tokenizer(model),
-        seed=seed,
-        device=recipe.device,
-        checkpoint=checkpoint,
-        run_key="benchmark",
-        measures=recipe.measures,
-        on_log=on_log,
-    )
+    repeated, once = replace(splits, train=repeat(splits.train, least)), replace(recipe.train, resume=False)
+    session = Session(seed=seed, device=recipe.device, checkpoint=checkpoint, key="benchmark", on_log=on_log)
+    tuned = fine_tune(repeated, recipe.labels, model, once, session, recipe.measures)
     return Tuned(recipe.labels, tuned.network, tuned.tokenizer, recipe.device)
