@@ -28,8 +28,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 
 def theirs(example: Example) -> Encoded:
     """Encode as AutoTokenizer does, which cuts without counting: the length of the whole tells how much."""
-    cut = THEIRS(*render(example, "fields"), truncation="longest_first", max_length=24)
-    whole = len(THEIRS(*render(example, "fields"))["input_ids"])
+    cut = THEIRS(*render(example, MODEL.input_form), truncation="longest_first", max_length=24)
+    whole = len(THEIRS(*render(example, MODEL.input_form))["input_ids"])
     assert len(cut["input_ids"]) == min(24, whole)
     return Encoded(cut["input_ids"], cut["token_type_ids"], max(0, whole - 24))
 
@@ -62,7 +62,7 @@ def test_encoding_counts_in_windows_as_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_encoding_survives_a_round_trip_through_json(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(OURS.to_json(), encoding="utf-8")
-    again = PairTokenizer.from_file(path, max_length=24, input_form="fields", pad_id=OURS.pad_id)
+    again = PairTokenizer.from_file(path, max_length=24, input_form=MODEL.input_form, pad_id=OURS.pad_id)
     examples = [Example(text, "the force", "Kenya") for text in TEXTS]
     assert again.encode(examples) == OURS.encode(examples)
 
@@ -74,7 +74,7 @@ def test_encoding_ignores_truncation_and_padding_in_the_file() -> None:
     given = tokenizer.to_str()
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    again = PairTokenizer(given, max_length=24, input_form="fields", pad_id=0)
+    again = PairTokenizer(given, max_length=24, input_form=MODEL.input_form, pad_id=0)
     examples = [Example(text) for text in TEXTS]
     assert again.encode(examples) == OURS.encode(examples)
 
