@@ -95,7 +95,7 @@ def test_line_trains_on_own_columns_and_ordinal_labels(
     job = make_job(file, *named, *own, "labels.name=mine", "bundle=mine", "tracking=off", "train.epochs=2")
     trained = run_train(job, tmp_path, say=quiet, on_log=quiet)
     predictor = load(trained.bundle)
-    assert predictor.manifest.input_form == ("stand_ins" if fields else "given"), "without a question, the text alone"
+    assert predictor.manifest.input_form == ("fields" if fields else "given"), "without a question, the text alone"
     answer = predictor.predict(Example(rows[0]["sentence"]))
     assert list(answer.probabilities) == ["low", "mid", "high"]
     asked = {(e.holder is None, e.target is None) for e in trained.report.examples}

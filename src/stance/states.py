@@ -55,8 +55,9 @@ def rename_states(example: Example, chosen: Mapping[int, int]) -> Example:
 def stand_ins(example: Example) -> Example:
     """Give every state a stand-in: the holder's the first, all others the next ones as they appear.
 
-    Two examples that differ only in which states they name become equal, so a model that reads
-    stand-ins can't lean on the name. States beyond the last stand-in stay as they are.
+    Two examples that differ only in which states of states.csv they name become equal, up to words
+    that follow another spelling. States beyond the last stand-in keep their names, and so do words
+    that the table doesn't know, such as "US" or those with a hyphen.
     """
     found = list(find_states(example))
     if not found:
