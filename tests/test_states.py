@@ -52,6 +52,7 @@ def test_states_more_of_them_than_stand_ins_keep_their_names() -> None:
     text = ", ".join(NAMES[20 : 20 + len(STAND_INS)])
     assert len(find_states(Example(text))) == len(STAND_INS)
     assert stand_ins(Example(text)).text == ", ".join((*STAND_INS[1:], NAMES[19 + len(STAND_INS)]))
+    assert stand_ins(Example(f"{text}, Burma")).text.endswith(", Burma"), "another spelling is no reason to touch it"
 
 
 def test_states_every_stand_in_has_every_form() -> None:

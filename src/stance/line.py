@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,13 @@ from stance.evaluation.report import FIRST, Report, evaluate, share_with_interva
 from stance.inference.bundle import read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, save_tuned
-from stance.runlog import log_inputs, log_results
+from stance.runlog import log_inputs, log_results, training_run
 from stance.settings import (
     DataSettings,
     ModelSettings,
     PrepareJob,
     TrainJob,
 )
-from stance.tracking import start_run
 from stance.training.finetuning import FineTuned, OnLog, Session, fine_tune
 from stance.training.hardware import choose_device
 from stance.training.tokenizer import load_tokenizer
@@ -86,8 +86,6 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     Raises:
         StanceError: Settings, data or encoder can't be used; an earlier bundle stays as it was.
     """
-    from stance.training.checkpoint import check_note
-
     device = choose_device(job.device)
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
@@ -96,20 +94,11 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     models = root / "models"
     bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
     key = _run_key(job, prepared.digest)
-    run_id = check_note(checkpoint, key).get("run_id") if job.train.resume else None
-    with start_run(job.tracking, root, run_name(job), run_id) as tracker:
+    session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
+    log_new = partial(log_inputs, job=job, prepared=prepared, root=root)
+    with training_run(job, root, run_name(job), session, log_new) as (tracker, session):
         say(f"training on {len(prepared.splits.train):,} rows ({device})")
         started = time.perf_counter()
-        if run_id is None:
-            log_inputs(tracker, job, prepared, root)
-        session = Session(
-            seed=job.seed,
-            device=device,
-            checkpoint=checkpoint,
-            key=key,
-            run_id=tracker.run_id,
-            on_log=tracker.logging(on_log),
-        )
         labels = LabelSet(tuple(job.labels.names))
         tuned = fine_tune(prepared.splits, labels, job.model, job.train, session, job.data.measures)
         seconds = time.perf_counter() - started

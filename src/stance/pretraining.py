@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from stance.inference.bundle import now
 from stance.line import Say, run_prepare
 from stance.network import save_encoder
 from stance.paths import CONFIGS
+from stance.runlog import training_run
 from stance.settings import PrepareJob, PretrainJob
-from stance.tracking import Tracker, source_tags, start_run
+from stance.tracking import Tracker, source_tags
 from stance.training.finetuning import FineTuned, OnLog, Session, learn
 from stance.training.hardware import choose_device
 from stance.training.hypotheses import HypothesisTask
@@ -61,27 +63,16 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
     Raises:
         StanceError: Settings, data or encoder can't be used; an earlier result stays as it was.
     """
-    from stance.training.checkpoint import check_note
-
     device, tokenizer = choose_device(job.device), load_tokenizer(job.model)
     sets, held_out = gather(job, root, say)
     mix = Mix(sets, job.temperature, job.train, job.seed)
     target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
-    key = _run_key(job, sets)
-    run_id = check_note(checkpoint, key).get("run_id") if job.train.resume else None
-    with start_run(job.tracking, root, f"{job.output} seed={job.seed} epochs={job.train.epochs}", run_id) as tracker:
-        if run_id is None:
-            _log_inputs(tracker, job, sets, root)
+    key, name = _run_key(job, sets), f"{job.output} seed={job.seed} epochs={job.train.epochs}"
+    session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
+    log_new = partial(_log_inputs, job=job, sets=sets, root=root)
+    with training_run(job, root, name, session, log_new) as (tracker, session):
         say(f"training ({device}); rows an epoch: {mix}")
         started = time.perf_counter()
-        session = Session(
-            seed=job.seed,
-            device=device,
-            checkpoint=checkpoint,
-            key=key,
-            run_id=tracker.run_id,
-            on_log=tracker.logging(on_log),
-        )
         tuned = learn(_task(job, mix, tokenizer), job.model, job.train, session, tokenizer)
         seconds = time.perf_counter() - started
         if job.objective == "hypotheses":

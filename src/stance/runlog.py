@@ -1,7 +1,8 @@
 """What of a job goes into its MLflow run: inputs, scores, figures, tables."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stance.core import LabelSet
@@ -9,9 +10,33 @@ from stance.data.prepared import Prepared, rows_digest
 from stance.evaluation.plots import figures, learning_curve
 from stance.evaluation.report import FIRST, Report, summary_table
 from stance.packaging.package import Parity
-from stance.settings import DataSettings, TrainJob
-from stance.tracking import Tracker, source_tags
-from stance.training.finetuning import FineTuned
+from stance.settings import DataSettings, PretrainJob, TrainJob
+from stance.tracking import Tracker, source_tags, start_run
+from stance.training.checkpoint import check_note
+from stance.training.finetuning import FineTuned, Session
+
+
+@contextmanager
+def training_run(
+    job: TrainJob | PretrainJob, root: Path, name: str, session: Session, log_new: Callable[[Tracker], object]
+) -> Iterator[tuple[Tracker, Session]]:
+    """Open the MLflow run of a training; a resumed one goes on in the run that its checkpoint notes.
+
+    Args:
+        job: Its settings.
+        root: The project's folder.
+        name: What the UI shows for the run.
+        session: Of the training; it comes back with the run's id, and logs to the run as well.
+        log_new: Called with the tracker of a run that is new, to log what is trained on.
+
+    Raises:
+        ConfigError: There is no fitting checkpoint to resume.
+    """
+    run_id = check_note(session.checkpoint, session.key).get("run_id") if job.train.resume else None
+    with start_run(job.tracking, root, name, run_id) as tracker:
+        if run_id is None:
+            log_new(tracker)
+        yield tracker, replace(session, run_id=tracker.run_id, on_log=tracker.logging(session.on_log))
 
 
 def log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) -> None:

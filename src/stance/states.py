@@ -23,30 +23,32 @@ _SENTENCE_START = re.compile(r"""(?:^|[.!?]["”’]?\s+)["“‘]?$""")
 
 
 def find_states(example: Example) -> dict[int, set[int]]:
-    """Return the states named in holder, target and text, in this order: row of state_table() -> forms in use."""
+    """Return the states named in holder, target, text and condition, in this order: row of state_table() -> forms."""
     found: dict[int, set[int]] = defaultdict(set)
     for value in filter(None, (example.holder, example.target, example.text, example.condition)):
-        for match in _lookup()[1].finditer(value):
-            state, form, _ = _lookup()[0][match["word"]]
+        for match in _pattern().finditer(value):
+            state, form, _ = _words()[match["word"]]
             found[state].add(form)
     return found
 
 
 def rename_states(example: Example, chosen: Mapping[int, int]) -> Example:
-    """Give states (rows of state_table()) the place of others.
+    """Give states (rows of state_table()) the place of others; those not in `chosen` stay as they are.
 
     Names, adjectives, peoples and capitals of one state move together; "a" and "an" follow.
     The condition stays a copy of words of the text.
     """
 
     def put(match: re.Match[str]) -> str:
-        state, form, article = _lookup()[0][match["word"]]
+        state, form, article = _words()[match["word"]]
+        if state not in chosen:
+            return match[0]
         starts = match.string == example.text and _SENTENCE_START.search(match.string[: match.start()])
         own = form == 0 and (article or not match["before"])
         return _worded(match["before"] or "", state_table()[chosen[state]][form], own, bool(starts))
 
     fields = ("text", "holder", "target", "condition")
-    values = {name: _lookup()[1].sub(put, value) for name in fields if (value := getattr(example, name))}
+    values = {name: _pattern().sub(put, value) for name in fields if (value := getattr(example, name))}
     if example.condition and (copied := re.search(re.escape(values["condition"]), values["text"], re.IGNORECASE)):
         values["condition"] = copied[0]
     return replace(example, **values)  # type: ignore[arg-type]
@@ -59,12 +61,9 @@ def stand_ins(example: Example) -> Example:
     that follow another spelling. States beyond the last stand-in keep their names, and so do words
     that the table doesn't know, such as "US" or those with a hyphen.
     """
-    found = list(find_states(example))
-    if not found:
-        return example
-    of_holder = bool(example.holder and _lookup()[1].search(example.holder))
+    of_holder = example.holder and _pattern().search(example.holder)
     free = _stand_in_rows()[0 if of_holder else 1 :]
-    return rename_states(example, {**{state: state for state in found}, **dict(zip(found, free, strict=False))})
+    return rename_states(example, dict(zip(find_states(example), free, strict=False)))
 
 
 @cache
@@ -87,18 +86,23 @@ def _stand_in_rows() -> tuple[int, ...]:
 
 
 @cache
-def _lookup() -> tuple[dict[str, tuple[int, int, bool]], re.Pattern[str]]:
-    """Word -> (state, form, whether "the" belongs to it), and a pattern that finds any of the words."""
-    words = {
+def _words() -> dict[str, tuple[int, int, bool]]:
+    """Word -> (state, form, whether "the" belongs to it)."""
+    return {
         word.removeprefix("the "): (state, form, word.startswith("the "))
         for state, row in enumerate(_cells())
         for form, cell in enumerate(row)
         for word in cell.split("|")
         if word
     }
-    longest = sorted(map(re.escape, words), key=len, reverse=True)
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Finds any of the words, with the article before it."""
+    longest = sorted(map(re.escape, _words()), key=len, reverse=True)
     word = rf"(?=[A-Z])(?P<word>{'|'.join(longest)})(?![\w-])(?! {_PLACES}\b)"
-    return words, re.compile(rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?{_NOT_AFTER}(?<![\w-]){word}")
+    return re.compile(rf"(?P<before>\b(?:[Tt]he|[Aa]n?) )?{_NOT_AFTER}(?<![\w-]){word}")
 
 
 def _worded(before: str, word: str, own: bool, starts: bool) -> str:

@@ -23,7 +23,7 @@ def _given(example: Example) -> Pair:
 
 
 def _stand_ins(example: Example) -> Pair:
-    """As fields, every state under a stand-in's name: the answer can't lean on which state it is."""
+    """As fields, every state under a stand-in's name: the answer leans less on which state it is."""
     return _fields(stand_ins(example))
 
 

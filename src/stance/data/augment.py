@@ -40,5 +40,6 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
     for state, forms in needed.items():
         taken = needed.keys() | chosen.values()
         free = [s for s, row in enumerate(table) if s not in taken and all(row[f] for f in forms)]
-        chosen[state] = int(rng.choice(free)) if free else state
+        if free:
+            chosen[state] = int(rng.choice(free))
     return rename_states(example, chosen) if chosen else example

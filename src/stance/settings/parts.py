@@ -99,7 +99,7 @@ class ModelSettings:
     layers: int = between(0, 1000)
     max_length: int = between(16, 8192)
     pooling: str = one_of("mean", "first")
-    input_form: str = one_of("stand_ins", "fields", "question", "given")
+    input_form: str = one_of("fields", "question", "given", "stand_ins")
 
 
 @dataclass(kw_only=True)

@@ -39,7 +39,7 @@ def teacher_digests(settings: TrainSettings) -> list[str]:
 
 
 def _answers(name: str, examples: Sequence[Example], labels: LabelSet) -> Array:
-    teacher = load_predictor(find_bundle(name))
+    teacher = load_predictor(name)
     if teacher.labels.names != labels.names:
         raise ConfigError(
             f"train.teachers: {name} answers {', '.join(teacher.labels.names)}; expected {', '.join(labels.names)}"
