@@ -38,6 +38,8 @@ def rename_states(example: Example, chosen: Mapping[int, int]) -> Example:
     Names, adjectives, peoples and capitals of one state move together; "a" and "an" follow.
     The condition stays a copy of words of the text.
     """
+    if not chosen:
+        return example
 
     def put(match: re.Match[str]) -> str:
         state, form, article = _words()[match["word"]]
@@ -48,7 +50,7 @@ def rename_states(example: Example, chosen: Mapping[int, int]) -> Example:
         return _worded(match["before"] or "", state_table()[chosen[state]][form], own, bool(starts))
 
     fields = ("text", "holder", "target", "condition")
-    values = {name: _pattern().sub(put, value) for name in fields if (value := getattr(example, name))}
+    values = {name: _pattern().sub(put, value) for name in fields if (value := getattr(example, name)) is not None}
     if example.condition and (copied := re.search(re.escape(values["condition"]), values["text"], re.IGNORECASE)):
         values["condition"] = copied[0]
     return replace(example, **values)  # type: ignore[arg-type]

@@ -42,4 +42,4 @@ def swap_states(example: Example, rng: np.random.Generator) -> Example:
         free = [s for s, row in enumerate(table) if s not in taken and all(row[f] for f in forms)]
         if free:
             chosen[state] = int(rng.choice(free))
-    return rename_states(example, chosen) if chosen else example
+    return rename_states(example, chosen)
