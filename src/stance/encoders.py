@@ -1,7 +1,7 @@
 """Finds an encoder by its name; that of a trained bundle is taken out of it, into a folder of its own."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,10 @@ UNPACKED = ROOT / "outputs" / "encoders"
 """Where the encoders of bundles are laid out, each once."""
 ENCODER = "encoder."
 """What the names of the encoder's weights start with in a bundle."""
+BY_OUTPUT = "_by_output_int8"
+"""What the names of a product's rounded weights end with in an int8 file; they stand with a column an output."""
+HELPING = ("_scale", "_spread", "_shift")
+"""What the names of values end with that only help to read others."""
 Values = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
@@ -78,30 +82,18 @@ def _unpack(bundle: Path) -> Path:
 
 
 def read_int8(path: Path) -> Iterator[tuple[str, Values]]:
-    """Yield name and values, in float32, of the weights in an ONNX file that packaging.export.quantize_int8 wrote.
-
-    A product's weights have lost their name; the bias that is added to the product tells it.
-    """
+    """Yield name and values, in float32, of the weights in a file that packaging.int8.quantize_int8 wrote."""
     import onnx
     from onnx import numpy_helper
 
-    graph = onnx.load(path).graph
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    added = {given: other for node in graph.node if node.op_type == "Add" for given, other in _both_ways(node.input)}
-    for node in graph.node:
-        if node.op_type == "MatMulNBits" and (bias := added[node.output[0]]).endswith(".bias"):
-            rows = len(tensors[bias])
-            blocks = tensors[node.input[1]].reshape(rows, -1, tensors[node.input[1]].shape[-1]).astype(np.float32)
-            scales = tensors[node.input[2]].reshape(rows, -1, 1)
-            columns = next(part.i for part in node.attribute if part.name == "K")
-            yield bias.removesuffix("bias") + "weight", ((blocks - 128) * scales).reshape(rows, -1)[:, :columns]
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
     for name, values in tensors.items():
-        if name.endswith("_int8"):
+        if name.endswith(BY_OUTPUT):
+            weight = name.removesuffix(BY_OUTPUT)
+            spread = tensors.get(f"{weight}_spread", np.ones(len(values), np.float32))
+            yield weight, (values * tensors[f"{weight}_scale"] / spread[:, None]).T
+        elif name.endswith("_int8") and f"{name.removesuffix('_int8')}_scale" in tensors:
             table = name.removesuffix("_int8")
             yield table, values.astype(np.float32) * tensors[f"{table}_scale"]
-        elif name.startswith((ENCODER, "head.")) and values.dtype == np.float32 and not name.endswith("_scale"):
+        elif name.startswith((ENCODER, "head.")) and values.dtype == np.float32 and not name.endswith(HELPING):
             yield name, values
-
-
-def _both_ways(pair: Sequence[str]) -> list[tuple[str, str]]:
-    return [(pair[0], pair[1]), (pair[1], pair[0])]

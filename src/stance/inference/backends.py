@@ -15,17 +15,13 @@ from stance.inference.bundle import Manifest, verify
 
 Logits = npt.NDArray[np.float32]
 WEIGHTS = {
-    "openvino-int8": "model.int8.onnx",
     "openvino": "model.onnx",
     "onnx-int8": "model.int8.onnx",
     "onnx": "model.onnx",
     "torch": "model.safetensors",
 }
 """Backend -> the file it runs, in the order in which `auto` looks at them."""
-FASTER_ON = {
-    "openvino-int8": {"avx512_bf16", "amx_bf16", "avx512_vnni", "avx_vnni", "amx_int8"},
-    "openvino": {"avx512_bf16", "amx_bf16"},
-}
+FASTER_ON = {"openvino": {"avx512_bf16", "amx_bf16"}}
 """Backend -> flags of a processor, as Linux names them; without one of these it is not faster than the next backend."""
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -59,7 +55,7 @@ def open_backend(folder: Path, manifest: Manifest, name: str = "auto", device: s
     verify(folder, manifest, [file] + (["config.json"] if name == "torch" else []))
     if name == "torch":
         return TorchBackend(folder, manifest, device)
-    return OpenVinoBackend(folder / file) if name.startswith("openvino") else OnnxBackend(folder / file)
+    return OpenVinoBackend(folder / file) if name == "openvino" else OnnxBackend(folder / file)
 
 
 def choose_backend(files: Collection[str], device: str, has_openvino: bool, flags: Collection[str]) -> str:
@@ -68,7 +64,6 @@ def choose_backend(files: Collection[str], device: str, has_openvino: bool, flag
     | backend | where |
     | --- | --- |
     | torch | the device is not the CPU |
-    | openvino-int8 | OpenVINO is installed, the processor has bf16 or VNNI, and the bundle has int8 weights |
     | openvino | OpenVINO is installed, the processor has bf16, and the bundle has model.onnx |
     | onnx-int8 | the bundle has int8 weights |
     | onnx | the bundle has model.onnx |
@@ -122,7 +117,7 @@ class OnnxBackend:
 
 
 class OpenVinoBackend:
-    """OpenVINO on the CPU, in bfloat16 where the processor computes with it; reads float and int8 weights."""
+    """OpenVINO on the CPU, in bfloat16 where the processor computes with it."""
 
     def __init__(self, path: Path) -> None:
         try:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stance.core import Array, Example, Prediction, text_problem
-from stance.encoding import Encoded, PairTokenizer, by_length
+from stance.encoding import Batch, Encoded, PairTokenizer, by_length
 from stance.errors import DataError, ModelError
 from stance.evaluation.calibration import softmax
 from stance.inference.backends import Backend, open_backend
@@ -124,10 +124,17 @@ class Predictor:
         words = self.manifest.definitions.values()
         return self._tokenizer.encode_pairs([render_hypothesis(e, meaning) for e in examples for meaning in words])
 
+    def batches(self, examples: Sequence[Example]) -> Iterator[Batch]:
+        """Yield what the network reads of the examples, rows of about one length together."""
+        return self._padded(self._encode(examples))
+
+    def _padded(self, encoded: Sequence[Encoded]) -> Iterator[Batch]:
+        return (self._tokenizer.pad(encoded, positions) for positions in by_length(encoded, MAX_TOKENS))
+
     def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
         result = np.empty((len(encoded), self.manifest.outputs))
-        for positions in by_length(encoded, MAX_TOKENS):
-            result[positions] = self._backend.logits(self._tokenizer.pad(encoded, positions))
+        for batch in self._padded(encoded):
+            result[batch.positions] = self._backend.logits(batch)
         return result.reshape(-1, len(self.labels))
 
     def _prediction(self, row: Array, cut: int) -> Prediction:
