@@ -149,7 +149,7 @@ def find_bundle(source: str | os.PathLike[str] | None = None, root: Path | None 
                 f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
             )
         return folder
-    trained = sorted(_trained_bundles())
+    trained = sorted(_trained_bundles(root or ROOT))
     if trained:
         return trained[-1][1]
     if (CARRIED / MANIFEST).is_file():
@@ -164,10 +164,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _trained_bundles() -> list[tuple[str, Path]]:
+def _trained_bundles(root: Path) -> list[tuple[str, Path]]:
     """Time of making and folder of each sound bundle in the project's models folder."""
     found = []
-    for file in (ROOT / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
+    for file in (root / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
         with contextlib.suppress(ModelError):
             manifest = read_manifest(file.parent)
             if file.parent != CARRIED and manifest.kind == "labels":  # one for any labels is used where it is named
