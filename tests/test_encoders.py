@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from safetensors.numpy import load_file
 
 from stance import encoders
@@ -80,6 +82,14 @@ def test_encoders_of_a_bundle_without_config_say_so(trained: Trained, unpacked: 
 def test_encoders_of_a_broken_file_are_a_sentence(trained: Trained, unpacked: Path, tmp_path: Path) -> None:
     shipped = ship(trained.bundle, tmp_path / "shipped")
     (shipped / "model.int8.onnx").write_bytes(b"broken")
-    with pytest.raises(ConfigError, match=r"model\.int8\.onnx: can't be read .* Fetch the bundle again"):
+    with pytest.raises(ConfigError, match=r"model\.int8\.onnx: can't be read .* Package or fetch the bundle again"):
         find_encoder(str(shipped))
     assert not list(unpacked.glob("*"))
+
+
+def test_encoders_of_an_earlier_version_are_refused(trained: Trained, unpacked: Path, tmp_path: Path) -> None:
+    shipped = ship(trained.bundle, tmp_path / "shipped")
+    block = helper.make_node("MatMulNBits", ["x", "weights", "scales"], ["y"], domain="com.microsoft")
+    onnx.save(helper.make_model(helper.make_graph([block], "old", [], [])), shipped / "model.int8.onnx")
+    with pytest.raises(ConfigError, match=r"an earlier version of stance wrote its int8 weights.*Package or fetch"):
+        find_encoder(str(shipped))

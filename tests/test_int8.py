@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 from conftest import make_rows
+from onnx import TensorProto, helper, numpy_helper
 
 from stance.core import Example
 from stance.inference.backends import OnnxBackend
@@ -14,8 +15,9 @@ from stance.inference.bundle import read_manifest
 from stance.inference.predictor import load_predictor
 from stance.line import Trained
 from stance.network import load_network
+from stance.packaging.export import export_onnx
 from stance.packaging.int8 import quantize_int8
-from stance.packaging.rounding import round_weights, shared_spread, watch
+from stance.packaging.rounding import Seen, round_weights, shared_spread, watch
 
 EXAMPLES = [Example(row["text"], row["target"], row["holder"]) for row in make_rows(60, seed=9)]
 
@@ -40,6 +42,35 @@ def test_int8_layers_that_were_not_watched_stay_as_they_are(trained: Trained, tm
     one, other = (OnnxBackend(path).logits(batch) for path in (trained.bundle / "model.onnx", tmp_path / "same.onnx"))
     assert np.allclose(one, other, atol=0.02), "only embeddings, by rows, are rounded"
     assert "MatMulInteger" not in {node.op_type for node in onnx.load(tmp_path / "same.onnx").graph.node}
+
+
+def test_int8_stays_near_a_network_with_any_biases(trained: Trained, tmp_path: Path) -> None:
+    network = load_network(trained.bundle, 5, "mean")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, values in network.named_parameters():
+            if name.endswith("bias") or "LayerNorm" in name:
+                values.add_(torch.randn_like(values) * 0.3)
+        network.encoder.encoder.layer[0].attention.self.key.bias.zero_()  # type: ignore[union-attr,index]
+        network.encoder.encoder.layer[1].attention.self.key.bias.zero_()  # type: ignore[union-attr,index]
+    batches = list(load_predictor(trained.bundle, backend="torch").batches(EXAMPLES))
+    export_onnx(network, tmp_path / "float.onnx")
+    quantize_int8(tmp_path / "float.onnx", tmp_path / "int8.onnx", watch(network, batches))
+    expected, found = (OnnxBackend(tmp_path / name).logits(batches[0]) for name in ("float.onnx", "int8.onnx"))
+    assert expected.std() > 0.05 and np.abs(found - expected).mean() < 0.1 * expected.std()
+    kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
+    assert kinds.count("MatMulInteger") == 12, "layers are told apart by their weights, not by their biases"
+
+
+def test_int8_a_layer_that_is_used_twice_stays_in_float(tmp_path: Path) -> None:
+    weights = np.random.default_rng(2).normal(size=(8, 8)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", given, ["y" if i else "h"]) for i, given in enumerate((["x", "w"], ["h", "w"]))]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 8]) for name in "xy")
+    graph = helper.make_graph(nodes, "twice", [x], [y], [numpy_helper.from_array(weights, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), tmp_path / "float.onnx")
+    seen = {"layer": Seen(weights, np.ones(8, np.float32), np.eye(8, dtype=np.float32))}
+    quantize_int8(tmp_path / "float.onnx", tmp_path / "int8.onnx", seen)
+    assert [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node] == ["MatMul", "MatMul"]
 
 
 def test_int8_watch_sees_what_each_layer_reads(trained: Trained) -> None:

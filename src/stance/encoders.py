@@ -72,7 +72,9 @@ def _unpack(bundle: Path) -> Path:
         try:
             whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))
         except Exception as error:
-            raise ConfigError(f"model.encoder: {source}: can't be read ({error}). Fetch the bundle again") from error
+            raise ConfigError(
+                f"model.encoder: {source}: can't be read ({error}). Package or fetch the bundle again"
+            ) from error
         with whole_folder(target, "config.json") as draft:
             own = {name.removeprefix(ENCODER): value for name, value in whole.items() if name.startswith(ENCODER)}
             save_file(own, draft / WEIGHTS, metadata={"format": "pt"})
@@ -82,11 +84,18 @@ def _unpack(bundle: Path) -> Path:
 
 
 def read_int8(path: Path) -> Iterator[tuple[str, Values]]:
-    """Yield name and values, in float32, of the weights in a file that packaging.int8.quantize_int8 wrote."""
+    """Yield name and values, in float32, of the weights in a file that packaging.int8.quantize_int8 wrote.
+
+    Raises:
+        ValueError: An earlier version of stance wrote it, with a scale a block.
+    """
     import onnx
     from onnx import numpy_helper
 
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+    graph = onnx.load(path).graph
+    if any(node.op_type == "MatMulNBits" for node in graph.node):
+        raise ValueError("an earlier version of stance wrote its int8 weights")
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for name, values in tensors.items():
         if name.endswith(BY_OUTPUT):
             weight = name.removesuffix(BY_OUTPUT)

@@ -23,6 +23,8 @@ WEIGHTS = {
 """Backend -> the file it runs, in the order in which `auto` looks at them."""
 FASTER_ON = {"openvino": {"avx512_bf16", "amx_bf16"}}
 """Backend -> flags of a processor, as Linux names them; without one of these it is not faster than the next backend."""
+INTEGER_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+"""Flags of x86 processors that add products of eight bits in 32; others clip the sums unless told to be exact."""
 SLOW_FUSION = "SkipLayerNormFusion"
 """A rewriting of ONNX Runtime that makes layer norm ten times as slow on the CPU: an eighth of the whole time."""
 CPU_INFO = Path("/proc/cpuinfo")
@@ -105,6 +107,8 @@ class OnnxBackend:
             raise MissingExtraError("onnxruntime", "train") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        if INTEGER_FLAGS.isdisjoint(processor_flags()):
+            options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"], disabled_optimizers=[SLOW_FUSION]

@@ -4,7 +4,7 @@ Embeddings have a scale a row, weights of products a scale an output, and their 
 the network runs: a row's answer does not depend on the rows beside it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ GELU_LOWEST = 0.17
 
 
 def quantize_int8(source: Path, target: Path, seen: Mapping[str, Seen]) -> None:
-    """Write the ONNX file `source` in int8; products of layers that `seen` does not name stay in float32."""
+    """Write the ONNX file `source` in int8.
+
+    Products of layers that were not seen, and of layers that are used more than once, stay in float32.
+    """
     model = onnx.load(source)
     _Graph(model.graph, seen).rewrite()
     onnx.save(model, target)
@@ -63,15 +66,15 @@ class _Graph:
             getattr(self.graph, field).extend(values)
 
     def _layers(self) -> dict[str, str]:
-        """Name of the layer by the output of its product; the bias added to the product tells it."""
-        added = [node for node in self.graph.node if node.op_type == "Add"]
-        pairs = [pair for node in added for pair in (tuple(node.input), tuple(node.input)[::-1])]
-        return {product: bias.removesuffix(".bias") for product, bias in pairs if bias in self.tensors}
+        """Name of the layer by the output of its product; the weights tell it, since the exporter forgets the name."""
+        names = {each.weights.tobytes(): name for name, each in self.seen.items()}
+        products = [n for n in self.graph.node if n.op_type == "MatMul" and n.input[1] in self.tensors]
+        found = {node.output[0]: names.get(self.tensors[node.input[1]].tobytes()) for node in products}
+        uses = Counter(found.values())
+        return {output: name for output, name in found.items() if name is not None and uses[name] == 1}
 
     def _is_product(self, node: NodeProto) -> bool:
-        return (
-            node.op_type == "MatMul" and node.input[1] in self.tensors and self.layers.get(node.output[0]) in self.seen
-        )
+        return node.op_type == "MatMul" and node.output[0] in self.layers
 
     def _is_table(self, name: str) -> bool:
         return name in self.tensors and self.tensors[name].ndim == 2 and self.tensors[name].size >= SMALL_TABLE

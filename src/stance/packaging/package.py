@@ -25,7 +25,7 @@ from stance.settings import ModelSettings, PackageSettings
 from stance.training.finetuning import FineTuned
 
 WATCHED = 256
-"""Rows whose way through the network int8 weights are fitted to."""
+"""Most rows whose way through the network int8 weights are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
     network = load_network(path, manifest.outputs, manifest.pooling)
     predictor = load_predictor(path, backend="torch")
     trained = predictor.logits(examples)
-    some = list(predictor.batches(examples[:: max(1, len(examples) // WATCHED)]))
+    some = list(predictor.batches(examples[:: -(-len(examples) // WATCHED)])) if settings.quantize else []
     gold = manifest.label_set.indices(examples)
     with TemporaryDirectory() as scratch:
         candidate = Path(scratch) / "bundle"
-        save_bundle(candidate, manifest, lambda draft: _export(path, draft, network, some if settings.quantize else []))
+        save_bundle(candidate, manifest, lambda draft: _export(path, draft, network, some))
         tried = ("onnx", "onnx-int8") if settings.quantize else ("onnx",)
         measured = {b: _compare(trained, load_predictor(candidate, backend=b).logits(examples), gold) for b in tried}
         if measured["onnx"].difference > settings.max_difference:

@@ -22,8 +22,15 @@ Values = npt.NDArray[np.float32]
 
 @dataclass
 class Seen:
-    """What a product read: the largest absolute value of each input, (inputs,), and X^T X, (inputs, inputs)."""
+    """What a layer is and read.
 
+    Attributes:
+        weights: As a product takes them, (inputs, outputs).
+        largest: The largest absolute value of each input, (inputs,).
+        products: X^T X of the inputs, (inputs, inputs).
+    """
+
+    weights: Values
     largest: Values
     products: Values
 
@@ -32,14 +39,15 @@ def watch(network: StanceNetwork, batches: Iterable[Batch]) -> dict[str, Seen]:
     """Run the network on batches of real rows; return what each linear layer of it reads, by the layer's name."""
     seen: dict[str, Seen] = {}
 
-    def look(name: str, given: Tensor) -> None:
+    def look(name: str, layer: nn.Linear, given: Tensor) -> None:
         rows = given.detach().reshape(-1, given.shape[-1])
         largest, products = rows.abs().amax(0).numpy(), (rows.T @ rows).numpy()
-        before = seen.get(name, Seen(largest, np.zeros_like(products)))
-        seen[name] = Seen(np.maximum(before.largest, largest), before.products + products)
+        if name in seen:
+            largest, products = np.maximum(seen[name].largest, largest), seen[name].products + products
+        seen[name] = Seen(layer.weight.detach().numpy().T, largest, products)
 
     layers = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    hooks = [m.register_forward_pre_hook(lambda _, given, name=name: look(name, given[0])) for name, m in layers]
+    hooks = [m.register_forward_pre_hook(lambda m, given, name=name: look(name, m, given[0])) for name, m in layers]
     try:
         with torch.inference_mode():
             for batch in batches:
@@ -75,10 +83,10 @@ def round_weights(weights: Values, products: Values) -> tuple[npt.NDArray[np.int
     Returns:
         The rounded weights, -127 to 127, (inputs, outputs), and the scale of each output, (outputs,).
     """
-    left = weights.astype(np.float64)
+    left = weights.copy()
     scale = np.maximum(np.abs(left).max(axis=0), 1e-9) / 127
     damped = products.astype(np.float64) + np.eye(len(products)) * max(DAMPING * np.diagonal(products).mean(), 1e-9)
-    share = np.linalg.cholesky(np.linalg.inv(damped)).T
+    share = np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float32)
     rounded = np.empty(left.shape, np.int8)
     for i in range(len(left)):
         rounded[i] = np.clip(np.round(left[i] / scale), -127, 127)
