@@ -94,6 +94,7 @@ def test_bundle_damaged_file_is_named(copy: Path, name: str, damage: Callable[[P
         ({"temperature": 0}, "temperature or threshold out of range"),
         ({"threshold": 1.5}, "temperature or threshold out of range"),
         ({"temperature": "warm"}, "broken"),
+        ({"max_length": "x"}, "broken"),
         ({"labels": ["one"]}, "broken"),
         ({"labels": None}, "broken"),
     ],

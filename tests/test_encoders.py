@@ -42,6 +42,11 @@ def test_encoders_package_that_is_not_installed_is_named(monkeypatch: pytest.Mon
         find_encoder("gone")
 
 
+def test_encoders_folder_that_is_not_there_is_not_sought_on_a_hub() -> None:
+    with pytest.raises(ConfigError, match="models/stance-lables: no such folder"):
+        find_encoder("models/stance-lables")
+
+
 def test_encoders_digest_follows_the_weights(tmp_path: Path, tiny_encoder: Path) -> None:
     folder = tmp_path / "encoder"
     shutil.copytree(tiny_encoder, folder)

@@ -20,7 +20,7 @@ from stance.inference.predictor import load_predictor
 from stance.line import Trained
 from stance.network import load_network
 from stance.packaging import package as module
-from stance.packaging.package import Parity, add_onnx, passes
+from stance.packaging.package import Parity, add_onnx, passes, ship
 from stance.packaging.rounding import Seen
 from stance.settings import PackageSettings
 
@@ -68,6 +68,13 @@ def test_package_adds_both_files_to_the_bundle(copy: Path) -> None:
     assert (copy / WEIGHTS["onnx-int8"]).stat().st_size < (copy / WEIGHTS["onnx"]).stat().st_size
     auto, named = load_predictor(copy), load_predictor(copy, backend="onnx-int8")
     assert (auto.logits(ROWS) == named.logits(ROWS)).all()
+
+
+def test_package_a_shipped_bundle_has_nothing_to_export(copy: Path, tmp_path: Path) -> None:
+    light = ship(copy, tmp_path / "light")
+    assert read_manifest(light).name == "light"
+    with pytest.raises(ModelError, match=r"has no model.safetensors.*Package the bundle that training left"):
+        add_onnx(light, ROWS, GATES)
 
 
 def test_package_keeps_all_else_of_the_manifest(copy: Path) -> None:

@@ -35,7 +35,7 @@ def find_encoder(name: str) -> str:
     A name that is none of these may be known on a hub.
 
     Raises:
-        ConfigError: The package is not installed, or the bundle is broken.
+        ConfigError: The package is not installed, the folder is not there, or the bundle is broken.
     """
     if name == SHIPPED:
         return str(_unpack(CARRIED))
@@ -43,6 +43,10 @@ def find_encoder(name: str) -> str:
         return _packaged(name)
     folder = next((place for place in (Path(name), ROOT / name) if place.is_dir()), None)
     if folder is None:
+        if name.startswith((".", "/", "models/", "outputs/")):
+            raise ConfigError(
+                f"model.encoder: {name}: no such folder. Check the path, or name a package or a hub's model"
+            )
         return name
     return str(_unpack(folder) if (folder / MANIFEST).is_file() else folder)
 

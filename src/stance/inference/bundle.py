@@ -102,6 +102,7 @@ def read_manifest(path: Path) -> Manifest:
     known = {f.name for f in fields(Manifest)}
     try:
         manifest = Manifest(**{name: value for name, value in values.items() if name in known})
+        _ = manifest.max_length + manifest.pad_id, manifest.input_form + manifest.pooling
         sound = manifest.temperature > 0 and 0 <= manifest.threshold <= 1 and len(manifest.label_set) > 1
         known_kind = manifest.kind == "labels" or (
             manifest.kind == "hypotheses" and list(manifest.definitions) == manifest.labels

@@ -60,7 +60,7 @@ class Predictor:
         Raises:
             DataError: The text, holder or target is not text that can be read.
         """
-        return next(self._answers(self._encode([_checked(example, 0)])))
+        return next(self._answers(self._encode([_checked(example, None)])))
 
     def predict_many(self, examples: Iterable[Example | str], *, batch_size: int = WINDOW) -> Iterator[Prediction]:
         """Yield an answer for each example, in order, in memory bounded by twice `batch_size` examples.
@@ -185,14 +185,16 @@ def _check_labels(labels: Mapping[str, str]) -> None:
             raise DataError(f"labels: label {name!r}: {problem}")
 
 
-def _checked(example: Example | str, position: int) -> Example:
+def _checked(example: Example | str, position: int | None) -> Example:
+    """Return the example if it can be read; errors name its position, where there are several."""
+    where = "" if position is None else f"example {position}: "
     if not isinstance(example, (Example, str)):
-        raise DataError(f"example {position}: got {type(example).__name__}; expected an Example or a string")
+        raise DataError(f"{where}got {type(example).__name__}; expected an Example or a string")
     example = Example(example) if isinstance(example, str) else example
     problem = text_problem(example.text)
     for name in ("holder", "target"):
         value = getattr(example, name)
         problem = problem or (text_problem(value, name) if value else None)
     if problem:
-        raise DataError(f"example {position}: {problem}")
+        raise DataError(f"{where}{problem}")
     return example

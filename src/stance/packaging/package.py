@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,6 +81,11 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
             meanwhile; the bundle stays as it was.
     """
     manifest = read_manifest(path)
+    if WEIGHTS["torch"] not in manifest.files:
+        raise ModelError(
+            f"{path}: has no {WEIGHTS['torch']}, so there is nothing to export: it was shipped without. "
+            "Package the bundle that training left"
+        )
     network = load_network(path, manifest.outputs, manifest.pooling)
     predictor = load_predictor(path, backend="torch")
     trained = predictor.logits(examples)
@@ -123,7 +128,7 @@ def ship(path: Path, target: Path) -> Path:
         for file in [path / weights, path / "tokenizer.json", path / "config.json", *([card] if card.exists() else [])]:
             shutil.copy2(file, draft / file.name)
 
-    return save_bundle(target, manifest, write)
+    return save_bundle(target, replace(manifest, name=target.name), write)
 
 
 def passes(parity: Parity, settings: PackageSettings) -> bool:
