@@ -33,6 +33,7 @@ bench: $(VENV)/.installed  ## how fast the model answers, beside plain transform
 
 ui: $(VENV)/.installed  ## the MLflow UI on what training logged, http://127.0.0.1:5000
 	mkdir -p mlruns
+	@echo "Then open http://127.0.0.1:5000/#/experiments/1?workflowType=machine_learning"
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PATH="$(CURDIR)/$(BIN):$$PATH" \
 	  $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 

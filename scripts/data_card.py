@@ -91,6 +91,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, help="a JSONL file with `text` to compare the vocabulary with")
     beside = parser.parse_args().beside
+    if beside and not (beside.is_file() and beside.suffix == ".jsonl"):
+        parser.error(f"--beside {beside}: expected a .jsonl file that is there")
     everything = read(ROOT / "data/participation")
     size(everything)
     contrast(everything)

@@ -33,7 +33,7 @@ ADDED = ["confidence", "p_accept", "p_conditional", "p_undecided", "p_refuse", "
 
 @pytest.fixture(scope="module")
 def predictor(trained: Trained) -> Predictor:
-    return load(trained.bundle, backend="onnx")  # int8 answers depend a little on what else is in the batch
+    return load(trained.bundle, backend="onnx")
 
 
 @pytest.fixture

@@ -34,6 +34,10 @@ def test_checks_clean_data_has_no_errors_and_counts_rows() -> None:
     assert report.balance["train"] == {"accept": 1, "refuse": 1, "none": 1}
 
 
+def test_checks_one_label_alone_teaches_nothing() -> None:
+    assert "every training row is labelled 'accept'" in check([A, replace(A, text="Togo joins.")], [B], [C]).errors[0]
+
+
 @pytest.mark.parametrize("twin", [A, replace(A, text="KENYA  joins the force."), replace(A, id="2")])
 def test_checks_count_repeated_rows_whatever_their_case_and_space(twin: Example) -> None:
     report = check([A, twin, B], [], [])

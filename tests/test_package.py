@@ -1,6 +1,7 @@
 """ONNX weights enter a bundle only when they answer as the trained ones do."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from stance.inference.predictor import load_predictor
 from stance.line import Trained
 from stance.network import load_network
 from stance.packaging import package as module
-from stance.packaging.package import Parity, add_onnx, passes
+from stance.packaging.package import Parity, add_onnx, passes, ship
+from stance.packaging.rounding import Seen
 from stance.settings import PackageSettings
 
 GATES = PackageSettings(quantize=True, max_difference=0.001, min_agreement=0.0, max_f1_loss=1.0)
@@ -68,6 +70,13 @@ def test_package_adds_both_files_to_the_bundle(copy: Path) -> None:
     assert (auto.logits(ROWS) == named.logits(ROWS)).all()
 
 
+def test_package_a_shipped_bundle_has_nothing_to_export(copy: Path, tmp_path: Path) -> None:
+    light = ship(copy, tmp_path / "light")
+    assert read_manifest(light).name == "light"
+    with pytest.raises(ModelError, match=r"has no model.safetensors.*Package the bundle that training left"):
+        add_onnx(light, ROWS, GATES)
+
+
 def test_package_keeps_all_else_of_the_manifest(copy: Path) -> None:
     before = read_manifest(copy)
     add_onnx(copy, ROWS, GATES)
@@ -97,10 +106,10 @@ def test_package_plain_onnx_that_fails_leaves_the_bundle_as_it_was(copy: Path) -
 def test_package_leaves_a_bundle_alone_that_was_replaced_meanwhile(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = module.quantize_int8
 
-    def slow(source: Path, target: Path) -> None:
+    def slow(source: Path, target: Path, seen: Mapping[str, Seen]) -> None:
         text = (copy / "manifest.json").read_text("utf-8")
         (copy / "manifest.json").write_text(text.replace('"name": "tiny"', '"name": "newer"'), "utf-8")
-        real(source, target)
+        real(source, target, seen)
 
     monkeypatch.setattr(module, "quantize_int8", slow)
     with pytest.raises(ModelError, match="was replaced while it was being packaged"):

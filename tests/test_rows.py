@@ -82,6 +82,28 @@ def test_rows_encoding_is_tried_or_given(tmp_path: Path, name: str, encoding: st
     assert [row["text"] for _, row in read_rows(path, form(encoding=encoding))] == [expected]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['[{"text": "yes", "label": "pro"},\n {"text": "no", "label": "con"}]', '{"text": "yes"}\n\n{"text": "no"}\n'],
+)
+def test_rows_json_is_an_array_or_an_object_a_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert [row["text"] for _, row in read_rows(tmp_path / "a.json")] == ["yes", "no"]
+
+
+@pytest.mark.parametrize(("text", "problem"), [("[{]", "not a JSON array"), ("[1]", "expected a JSON object")])
+def test_rows_json_that_is_broken_is_named(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(DataError, match=problem):
+        list(read_rows(tmp_path / "a.json"))
+
+
+def test_rows_labels_may_stand_between_blanks(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nYes., pro \nNo.,con\n")
+    columns = replace(COLUMNS, target=None, id=None, date=None, split=None, slices=[])
+    assert [e.label for e in read_examples(tmp_path / "a.csv", LABELS, columns, {})] == ["pro", "con"]
+
+
 def test_rows_wrong_byte_says_where_and_what_to_set(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_bytes(b"text\tlabel\nyes\tpro\ncaf\xe9\tpro\n")

@@ -20,7 +20,9 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("train", "train.epoch=3", "did you mean 'epochs'"),
         ("prepare", "experiment=release", "'train' is a setting of another script"),
-        ("evaluate", "tracking=nowhere", "Could not find 'tracking/nowhere'"),
+        ("evaluate", "tracking=nowhere", "tracking=nowhere: not one of mlflow, off"),
+        ("train", "labels=favour_against", "did you mean 'favor_against'?"),
+        ("prepare", "data=custom", "data.path: no file is named"),
         ("package", "package.quantize=maybe", "package.quantize: Value 'maybe' is not a valid bool"),
         ("prepare", "data.path=gone.csv", "gone.csv: no such file"),
     ],

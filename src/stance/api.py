@@ -16,8 +16,7 @@ def load(model: str | os.PathLike[str] | None = None, *, backend: str = "auto") 
     Args:
         model: A bundle's folder, or models:/NAME@ALIAS from the MLflow registry; None means
             $STANCE_MODEL, else the newest bundle that training left, else the carried one.
-        backend: auto (see stance.inference.backends.choose_backend), openvino-int8, openvino, onnx-int8,
-            onnx or torch.
+        backend: auto (see stance.inference.backends.choose_backend), openvino, onnx-int8, onnx or torch.
 
     Raises:
         ModelError: There is no such model, or it is damaged.

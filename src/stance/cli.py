@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from stance.core import Prediction
@@ -15,6 +17,8 @@ from stance.settings import ColumnSettings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 2 something the user can mend, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    if arguments is None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped ends it as Ctrl-C does
     try:
         options.run(options)
     except StanceError as error:
@@ -55,7 +59,9 @@ def _readable(answer: Prediction) -> str:
     for label, p in sorted(answer.probabilities.items(), key=lambda item: -item[1]):
         lines.append(f"  {label:<14}{p:6.1%}  {'#' * round(30 * p)}")
     if answer.tokens_cut:
-        lines.append(f"  note: the text is too long; its last {answer.tokens_cut} tokens were not read")
+        lines.append(
+            f"  note: text and question are too long; the last {answer.tokens_cut} tokens of the longer were not read"
+        )
     return "\n".join(lines)
 
 
@@ -86,6 +92,8 @@ def _check(options: argparse.Namespace) -> None:
 
     job = compose_settings("prepare", ["data.path=-", *options.overrides], PrepareJob)
     tokens_cut = load_tokenizer(job.model).tokens_cut
+    if not any((place / options.file).exists() for place in (Path.cwd(), ROOT)):
+        raise DataError(f"{options.file}: no such file or folder")
     data = replace(job.data, path=options.file)
     found = examine(resolve_data(data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)
     sys.stdout.write(f"{found.report}\n")
@@ -95,6 +103,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stance", description="Read what position somebody takes on something.")
+    parser.add_argument("--version", action="version", version=f"stance {version('stance')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("predict", help="answer for one sentence", description="Answer for one sentence.")
     one.add_argument("text", metavar="TEXT", help="the sentence, in quotes")
@@ -111,8 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     many = commands.add_parser(
         "score",
         help="answer for every row of a file",
-        description="Answer for every row of a CSV, TSV or JSONL file of any size. OUT keeps the columns of IN "
-        "and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of IN "
+        description="Answer for every row of a CSV, TSV, JSONL or Parquet file of any size. OUT keeps the columns of "
+        "IN and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of IN "
         "is kept as 'gold_label'. OUT appears only whole.",
     )
     many.add_argument("input", metavar="IN", help="file to read")
@@ -139,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="KEY=VALUE",
         help="settings, such as labels=favor_against data.columns.text=sentence",
     )

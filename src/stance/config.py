@@ -37,6 +37,12 @@ Job = TypeVar("Job")
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
 OPEN = ("labels.names", "labels.aliases", "data.measures", "data.files", "data.source.urls")
 """Settings whose keys the user chooses: an override replaces them whole, where Hydra would only mend known keys."""
+GOES_ON = {
+    "train": "; the same command with train.resume=true goes on at the last checkpoint",
+    "pretrain": "; the same command with train.resume=true goes on at the last checkpoint",
+    "benchmark": "; the same command goes on with what is not done yet",
+}
+"""What to do after an interruption, by script."""
 JOBS: dict[str, type] = {
     "prepare": PrepareJob,
     "pretrain": PretrainJob,
@@ -169,7 +175,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         failures.append(str(error))
         sys.stderr.write(f"error: {_sentence(error)}\n")
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        sys.stderr.write(f"interrupted{GOES_ON.get(name, '')}\n")
         sys.exit(130)
     if failures:
         sys.exit(2)
@@ -207,6 +213,14 @@ def _sentence(error: Exception) -> str:
     full_key = re.search(r"full_key: (\S+)", message)
     if full_key and full_key.group(1) not in text:
         text = f"{full_key.group(1)}: {text}"
+    absent = re.search(r"(?:Could not find|In '\S+': Could not (?:find|load)) '(\w+)/([\w/.-]+)'", text)
+    if absent:
+        group, choice = absent.groups()
+        choices = sorted(
+            p.relative_to(CONFIGS / group).with_suffix("").as_posix() for p in (CONFIGS / group).rglob("*.yaml")
+        )
+        near = difflib.get_close_matches(choice, choices, n=1)
+        text = f"{group}={choice}: not one of {', '.join(choices)}" + (f"; did you mean '{near[0]}'?" if near else "")
     unknown = re.search(r"Key '([\w.]+)' (?:is not in struct|not in)", text)
     if unknown:
         words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)

@@ -1,7 +1,7 @@
 """Finds an encoder by its name; that of a trained bundle is taken out of it, into a folder of its own."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,10 @@ UNPACKED = ROOT / "outputs" / "encoders"
 """Where the encoders of bundles are laid out, each once."""
 ENCODER = "encoder."
 """What the names of the encoder's weights start with in a bundle."""
+BY_OUTPUT = "_by_output_int8"
+"""What the names of a product's rounded weights end with in an int8 file; they stand with a column an output."""
+HELPING = ("_scale", "_spread", "_shift")
+"""What the names of values end with that only help to read others."""
 Values = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
@@ -31,7 +35,7 @@ def find_encoder(name: str) -> str:
     A name that is none of these may be known on a hub.
 
     Raises:
-        ConfigError: The package is not installed, or the bundle is broken.
+        ConfigError: The package is not installed, the folder is not there, or the bundle is broken.
     """
     if name == SHIPPED:
         return str(_unpack(CARRIED))
@@ -39,6 +43,10 @@ def find_encoder(name: str) -> str:
         return _packaged(name)
     folder = next((place for place in (Path(name), ROOT / name) if place.is_dir()), None)
     if folder is None:
+        if name.startswith((".", "/", "models/", "outputs/")):
+            raise ConfigError(
+                f"model.encoder: {name}: no such folder. Check the path, or name a package or a hub's model"
+            )
         return name
     return str(_unpack(folder) if (folder / MANIFEST).is_file() else folder)
 
@@ -68,7 +76,9 @@ def _unpack(bundle: Path) -> Path:
         try:
             whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))
         except Exception as error:
-            raise ConfigError(f"model.encoder: {source}: can't be read ({error}). Fetch the bundle again") from error
+            raise ConfigError(
+                f"model.encoder: {source}: can't be read ({error}). Package or fetch the bundle again"
+            ) from error
         with whole_folder(target, "config.json") as draft:
             own = {name.removeprefix(ENCODER): value for name, value in whole.items() if name.startswith(ENCODER)}
             save_file(own, draft / WEIGHTS, metadata={"format": "pt"})
@@ -78,30 +88,25 @@ def _unpack(bundle: Path) -> Path:
 
 
 def read_int8(path: Path) -> Iterator[tuple[str, Values]]:
-    """Yield name and values, in float32, of the weights in an ONNX file that packaging.export.quantize_int8 wrote.
+    """Yield name and values, in float32, of the weights in a file that packaging.int8.quantize_int8 wrote.
 
-    A product's weights have lost their name; the bias that is added to the product tells it.
+    Raises:
+        ValueError: An earlier version of stance wrote it, with a scale a block.
     """
     import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(path).graph
+    if any(node.op_type == "MatMulNBits" for node in graph.node):
+        raise ValueError("an earlier version of stance wrote its int8 weights")
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    added = {given: other for node in graph.node if node.op_type == "Add" for given, other in _both_ways(node.input)}
-    for node in graph.node:
-        if node.op_type == "MatMulNBits" and (bias := added[node.output[0]]).endswith(".bias"):
-            rows = len(tensors[bias])
-            blocks = tensors[node.input[1]].reshape(rows, -1, tensors[node.input[1]].shape[-1]).astype(np.float32)
-            scales = tensors[node.input[2]].reshape(rows, -1, 1)
-            columns = next(part.i for part in node.attribute if part.name == "K")
-            yield bias.removesuffix("bias") + "weight", ((blocks - 128) * scales).reshape(rows, -1)[:, :columns]
     for name, values in tensors.items():
-        if name.endswith("_int8"):
+        if name.endswith(BY_OUTPUT):
+            weight = name.removesuffix(BY_OUTPUT)
+            spread = tensors.get(f"{weight}_spread", np.ones(len(values), np.float32))
+            yield weight, (values * tensors[f"{weight}_scale"] / spread[:, None]).T
+        elif name.endswith("_int8") and f"{name.removesuffix('_int8')}_scale" in tensors:
             table = name.removesuffix("_int8")
             yield table, values.astype(np.float32) * tensors[f"{table}_scale"]
-        elif name.startswith((ENCODER, "head.")) and values.dtype == np.float32 and not name.endswith("_scale"):
+        elif name.startswith((ENCODER, "head.")) and values.dtype == np.float32 and not name.endswith(HELPING):
             yield name, values
-
-
-def _both_ways(pair: Sequence[str]) -> list[tuple[str, str]]:
-    return [(pair[0], pair[1]), (pair[1], pair[0])]

@@ -50,8 +50,10 @@ def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
     """Make data.path and data.also absolute, seen from the working directory or else the project; fetch if asked to.
 
     Raises:
-        DataError: The files can't be fetched, or a published data set is not there.
+        DataError: No files are named, they can't be fetched, or a published data set is not there.
     """
+    if not settings.path:
+        raise DataError("data.path: no file is named. Give data.path=FILE, or a folder of files")
 
     def found(path: str) -> str:
         return str(Path(path).resolve() if Path(path).exists() else root / path)

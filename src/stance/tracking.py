@@ -5,7 +5,7 @@ import posixpath
 import re
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from stance.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from stance.training.finetuning import OnLog
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,8 +33,6 @@ SHOWN = {
     "among the artifacts.",
 }
 """How the UI presents the experiment: as model training, with a note on what to look at."""
-OnLog = Callable[[int, int, Mapping[str, float]], object]
-"""Takes (step, steps in all, values)."""
 GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
 """Read once: mlflow writes the URI that it uses back to this variable."""
 
@@ -58,7 +58,7 @@ class Tracker:
         if self._mlflow:
             self._mlflow.log_metrics({allowed(k): v for k, v in values.items()}, step=step)
 
-    def logging(self, on_log: OnLog) -> OnLog:
+    def logging(self, on_log: "OnLog") -> "OnLog":
         """Return a function that logs the values of a step and passes them on."""
 
         def log(step: int, total: int, values: Mapping[str, float]) -> None:

@@ -70,6 +70,9 @@ def check_examples(
         counts = Counter(example.label for example in part)
         report.balance[name] = {label: counts[label] for label in labels.names}
     severity = {"error": report.errors, "warn": report.warnings}
+    learned = [label for label, n in report.balance["train"].items() if n]
+    if len(learned) == 1 and len(rows) > 1:
+        report.errors.append(f"every training row is labelled '{learned[0]}'; expected rows of two labels or more")
     report.exact_duplicates = sum(n - 1 for n in Counter((question_of(e), e.label) for e in rows).values())
     if report.exact_duplicates:
         report.warnings.append(f"{report.exact_duplicates:,} rows repeat another row's text, holder, target and label")

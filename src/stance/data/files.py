@@ -34,7 +34,7 @@ def find_files(path: Path, patterns: Patterns | None = None) -> list[tuple[Path,
     if path.is_dir():
         return _matching(path, patterns) if patterns else _all_of(path)
     if not path.exists():
-        raise DataError(f"{path}: no such file. Check data.path")
+        raise DataError(f"{path}: no such file. Check the path")
     if path.suffix not in TABLES:
         raise DataError(f"{path}: format '{path.suffix}' is not known; expected {', '.join(SUFFIXES)}")
     return [(path, None)]
@@ -103,7 +103,7 @@ def read_examples(
         try:
             for where, row in read_rows(file, form):
                 seen.update(row)
-                said = str(row.get(pick(row, columns.label)))
+                said = str(row.get(pick(row, columns.label))).strip()
                 if aliases.get(said, "") is None:
                     continue
                 example, found = to_example(_cut(row, columns, form.ending), columns, labels, aliases)
@@ -169,7 +169,7 @@ def to_example(
         problems += [problem] if problem else []
     label = None
     if labels is not None and label_name in row:
-        label = str(row[label_name])
+        label = str(row[label_name]).strip()
         label = aliases.get(label) or label
         try:
             labels.index(label)

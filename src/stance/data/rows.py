@@ -1,4 +1,4 @@
-"""Reads the rows of JSONL, CSV, TSV and Parquet files one by one, with file:line in every error.
+"""Reads the rows of JSONL, JSON, CSV, TSV and Parquet files one by one, with file:line in every error.
 
 The rows are read here and not by `datasets`, whose readers turn "NA" into None and numbers
 into text without a word.
@@ -20,13 +20,14 @@ Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row]]
 WRITABLE = (".jsonl", ".csv", ".tsv")
 SUFFIXES = (*WRITABLE, ".parquet")
+JSON = (".jsonl", ".json")
 PLAIN = FormatSettings(encoding="utf-8", quotes=True, ending=None)
 """UTF-8 with quoted fields: what our own files are."""
 _NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}
 
 
 def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
-    """Yield ("file:line", row) one by one, in constant memory; of Parquet, ("file:row 3", row).
+    """Yield ("file:line", row) one by one, in constant memory (a .json array: whole); of Parquet, ("file:row 3", row).
 
     Raises:
         DataError: A line is not in the encoding, not JSON, or has more or fewer fields than the header.
@@ -40,7 +41,9 @@ def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
         encoding = _encoding(path, form.encoding)
         with path.open("rb") as stream:
             lines = _decoded(path, stream, encoding)
-            yield from _json_rows(path, lines) if path.suffix == ".jsonl" else _table_rows(path, lines, form.quotes)
+            if path.suffix == ".json":
+                lines = _array_lines(path, lines)
+            yield from _table_rows(path, lines, form.quotes) if path.suffix not in JSON else _json_rows(path, lines)
 
 
 def _encoding(path: Path, wanted: str) -> str:
@@ -64,8 +67,21 @@ def _decoded(path: Path, stream: Iterable[bytes], encoding: str) -> Iterator[str
             yield line.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
         except UnicodeDecodeError as error:
             byte, name = line[error.start], _NAMES[encoding]
-            told = "Save the file as UTF-8" + ("" if encoding == "cp1252" else ", or see data.format.encoding")
+            told = "Save the file as UTF-8" + (
+                "" if encoding == "cp1252" else "; scripts also take data.format.encoding=auto"
+            )
             raise DataError(f"{path}:{number}: byte 0x{byte:02X} is not {name}. {told}") from error
+
+
+def _array_lines(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    """Return the elements of a file that is one JSON array, a line each; another file's lines as they are."""
+    whole = list(lines)
+    if not "".join(whole[:1]).lstrip().startswith("["):
+        return iter(whole)
+    try:
+        return iter([json.dumps(element) for element in json.loads("".join(whole))])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a JSON array: {error}") from error
 
 
 def _json_rows(path: Path, lines: Iterator[str]) -> Rows:

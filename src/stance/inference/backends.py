@@ -15,18 +15,18 @@ from stance.inference.bundle import Manifest, verify
 
 Logits = npt.NDArray[np.float32]
 WEIGHTS = {
-    "openvino-int8": "model.int8.onnx",
     "openvino": "model.onnx",
     "onnx-int8": "model.int8.onnx",
     "onnx": "model.onnx",
     "torch": "model.safetensors",
 }
 """Backend -> the file it runs, in the order in which `auto` looks at them."""
-FASTER_ON = {
-    "openvino-int8": {"avx512_bf16", "amx_bf16", "avx512_vnni", "avx_vnni", "amx_int8"},
-    "openvino": {"avx512_bf16", "amx_bf16"},
-}
+FASTER_ON = {"openvino": {"avx512_bf16", "amx_bf16"}}
 """Backend -> flags of a processor, as Linux names them; without one of these it is not faster than the next backend."""
+INTEGER_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+"""Flags of x86 processors that add products of eight bits in 32; others clip the sums unless told to be exact."""
+SLOW_FUSION = "SkipLayerNormFusion"
+"""A rewriting of ONNX Runtime that makes layer norm ten times as slow on the CPU: an eighth of the whole time."""
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -59,7 +59,7 @@ def open_backend(folder: Path, manifest: Manifest, name: str = "auto", device: s
     verify(folder, manifest, [file] + (["config.json"] if name == "torch" else []))
     if name == "torch":
         return TorchBackend(folder, manifest, device)
-    return OpenVinoBackend(folder / file) if name.startswith("openvino") else OnnxBackend(folder / file)
+    return OpenVinoBackend(folder / file) if name == "openvino" else OnnxBackend(folder / file)
 
 
 def choose_backend(files: Collection[str], device: str, has_openvino: bool, flags: Collection[str]) -> str:
@@ -68,7 +68,6 @@ def choose_backend(files: Collection[str], device: str, has_openvino: bool, flag
     | backend | where |
     | --- | --- |
     | torch | the device is not the CPU |
-    | openvino-int8 | OpenVINO is installed, the processor has bf16 or VNNI, and the bundle has int8 weights |
     | openvino | OpenVINO is installed, the processor has bf16, and the bundle has model.onnx |
     | onnx-int8 | the bundle has int8 weights |
     | onnx | the bundle has model.onnx |
@@ -108,8 +107,12 @@ class OnnxBackend:
             raise MissingExtraError("onnxruntime", "train") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        if INTEGER_FLAGS.isdisjoint(processor_flags()):
+            options.add_session_config_entry("session.x64quantprecision", "1")
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"], disabled_optimizers=[SLOW_FUSION]
+            )
         except Exception as error:
             raise ModelError(f"{path}: ONNX Runtime can't load it ({error}). Fetch the bundle again") from error
         self._names = [given.name for given in self._session.get_inputs()]
@@ -122,7 +125,7 @@ class OnnxBackend:
 
 
 class OpenVinoBackend:
-    """OpenVINO on the CPU, in bfloat16 where the processor computes with it; reads float and int8 weights."""
+    """OpenVINO on the CPU, in bfloat16 where the processor computes with it."""
 
     def __init__(self, path: Path) -> None:
         try:

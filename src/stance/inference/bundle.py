@@ -102,6 +102,7 @@ def read_manifest(path: Path) -> Manifest:
     known = {f.name for f in fields(Manifest)}
     try:
         manifest = Manifest(**{name: value for name, value in values.items() if name in known})
+        _ = manifest.max_length + manifest.pad_id, manifest.input_form + manifest.pooling
         sound = manifest.temperature > 0 and 0 <= manifest.threshold <= 1 and len(manifest.label_set) > 1
         known_kind = manifest.kind == "labels" or (
             manifest.kind == "hypotheses" and list(manifest.definitions) == manifest.labels
@@ -149,7 +150,7 @@ def find_bundle(source: str | os.PathLike[str] | None = None, root: Path | None 
                 f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
             )
         return folder
-    trained = sorted(_trained_bundles())
+    trained = sorted(_trained_bundles(root or ROOT))
     if trained:
         return trained[-1][1]
     if (CARRIED / MANIFEST).is_file():
@@ -164,10 +165,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _trained_bundles() -> list[tuple[str, Path]]:
+def _trained_bundles(root: Path) -> list[tuple[str, Path]]:
     """Time of making and folder of each sound bundle in the project's models folder."""
     found = []
-    for file in (ROOT / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
+    for file in (root / "models").glob(f"[!.]*/{MANIFEST}") if IS_CHECKOUT else ():
         with contextlib.suppress(ModelError):
             manifest = read_manifest(file.parent)
             if file.parent != CARRIED and manifest.kind == "labels":  # one for any labels is used where it is named

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stance.core import Array, Example, Prediction, text_problem
-from stance.encoding import Encoded, PairTokenizer, by_length
+from stance.encoding import Batch, Encoded, PairTokenizer, by_length
 from stance.errors import DataError, ModelError
 from stance.evaluation.calibration import softmax
 from stance.inference.backends import Backend, open_backend
@@ -60,7 +60,7 @@ class Predictor:
         Raises:
             DataError: The text, holder or target is not text that can be read.
         """
-        return next(self._answers(self._encode([_checked(example, 0)])))
+        return next(self._answers(self._encode([_checked(example, None)])))
 
     def predict_many(self, examples: Iterable[Example | str], *, batch_size: int = WINDOW) -> Iterator[Prediction]:
         """Yield an answer for each example, in order, in memory bounded by twice `batch_size` examples.
@@ -124,10 +124,17 @@ class Predictor:
         words = self.manifest.definitions.values()
         return self._tokenizer.encode_pairs([render_hypothesis(e, meaning) for e in examples for meaning in words])
 
+    def batches(self, examples: Sequence[Example]) -> Iterator[Batch]:
+        """Yield what the network reads of the examples, rows of about one length together."""
+        return self._padded(self._encode(examples))
+
+    def _padded(self, encoded: Sequence[Encoded]) -> Iterator[Batch]:
+        return (self._tokenizer.pad(encoded, positions) for positions in by_length(encoded, MAX_TOKENS))
+
     def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
         result = np.empty((len(encoded), self.manifest.outputs))
-        for positions in by_length(encoded, MAX_TOKENS):
-            result[positions] = self._backend.logits(self._tokenizer.pad(encoded, positions))
+        for batch in self._padded(encoded):
+            result[batch.positions] = self._backend.logits(batch)
         return result.reshape(-1, len(self.labels))
 
     def _prediction(self, row: Array, cut: int) -> Prediction:
@@ -178,14 +185,16 @@ def _check_labels(labels: Mapping[str, str]) -> None:
             raise DataError(f"labels: label {name!r}: {problem}")
 
 
-def _checked(example: Example | str, position: int) -> Example:
+def _checked(example: Example | str, position: int | None) -> Example:
+    """Return the example if it can be read; errors name its position, where there are several."""
+    where = "" if position is None else f"example {position}: "
     if not isinstance(example, (Example, str)):
-        raise DataError(f"example {position}: got {type(example).__name__}; expected an Example or a string")
+        raise DataError(f"{where}got {type(example).__name__}; expected an Example or a string")
     example = Example(example) if isinstance(example, str) else example
     problem = text_problem(example.text)
     for name in ("holder", "target"):
         value = getattr(example, name)
         problem = problem or (text_problem(value, name) if value else None)
     if problem:
-        raise DataError(f"example {position}: {problem}")
+        raise DataError(f"{where}{problem}")
     return example

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stance.core import Array, Example
+from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.evaluation.calibration import Calibration
 from stance.evaluation.metrics import Labels, confusion_matrix, macro_f1
@@ -17,9 +18,14 @@ from stance.inference.backends import WEIGHTS
 from stance.inference.bundle import FORMAT_VERSION, Manifest, copy_files, now, read_manifest, save_bundle
 from stance.inference.predictor import load_predictor
 from stance.network import StanceNetwork, load_network, save_network
-from stance.packaging.export import export_onnx, quantize_int8
+from stance.packaging.export import export_onnx
+from stance.packaging.int8 import quantize_int8
+from stance.packaging.rounding import watch
 from stance.settings import ModelSettings, PackageSettings
 from stance.training.finetuning import FineTuned
+
+WATCHED = 256
+"""Most rows whose way through the network int8 weights are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
 
     Args:
         path: A bundle with torch weights.
-        examples: Labelled rows on which to compare, best the dev part.
+        examples: Labelled rows on which to compare, best the dev part; int8 weights are fitted to some of them.
         settings: The gates.
 
     Returns:
@@ -75,12 +81,19 @@ def add_onnx(path: Path, examples: Sequence[Example], settings: PackageSettings)
             meanwhile; the bundle stays as it was.
     """
     manifest = read_manifest(path)
+    if WEIGHTS["torch"] not in manifest.files:
+        raise ModelError(
+            f"{path}: has no {WEIGHTS['torch']}, so there is nothing to export: it was shipped without. "
+            "Package the bundle that training left"
+        )
     network = load_network(path, manifest.outputs, manifest.pooling)
-    trained = load_predictor(path, backend="torch").logits(examples)
+    predictor = load_predictor(path, backend="torch")
+    trained = predictor.logits(examples)
+    some = list(predictor.batches(examples[:: -(-len(examples) // WATCHED)])) if settings.quantize else []
     gold = manifest.label_set.indices(examples)
     with TemporaryDirectory() as scratch:
         candidate = Path(scratch) / "bundle"
-        save_bundle(candidate, manifest, lambda draft: _export(path, draft, network, settings))
+        save_bundle(candidate, manifest, lambda draft: _export(path, draft, network, some))
         tried = ("onnx", "onnx-int8") if settings.quantize else ("onnx",)
         measured = {b: _compare(trained, load_predictor(candidate, backend=b).logits(examples), gold) for b in tried}
         if measured["onnx"].difference > settings.max_difference:
@@ -115,7 +128,7 @@ def ship(path: Path, target: Path) -> Path:
         for file in [path / weights, path / "tokenizer.json", path / "config.json", *([card] if card.exists() else [])]:
             shutil.copy2(file, draft / file.name)
 
-    return save_bundle(target, manifest, write)
+    return save_bundle(target, replace(manifest, name=target.name), write)
 
 
 def passes(parity: Parity, settings: PackageSettings) -> bool:
@@ -123,11 +136,12 @@ def passes(parity: Parity, settings: PackageSettings) -> bool:
     return parity.agreement >= settings.min_agreement and parity.f1_loss <= settings.max_f1_loss
 
 
-def _export(path: Path, draft: Path, network: StanceNetwork, settings: PackageSettings) -> None:
+def _export(path: Path, draft: Path, network: StanceNetwork, some: Sequence[Batch]) -> None:
+    """Write both ONNX files; without batches to fit it to, no int8."""
     copy_files(path, draft, without=[WEIGHTS["onnx"], WEIGHTS["onnx-int8"]])
     export_onnx(network, draft / WEIGHTS["onnx"])
-    if settings.quantize:
-        quantize_int8(draft / WEIGHTS["onnx"], draft / WEIGHTS["onnx-int8"])
+    if some:
+        quantize_int8(draft / WEIGHTS["onnx"], draft / WEIGHTS["onnx-int8"], watch(network, some))
 
 
 def _compare(trained: Array, exported: Array, gold: Labels) -> Parity:

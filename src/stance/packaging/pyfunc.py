@@ -14,6 +14,9 @@ from stance.core import Example, Prediction
 from stance.errors import DataError, ModelError
 from stance.inference.predictor import load_predictor
 
+warnings.filterwarnings(
+    "ignore", message=".*Add type hints to the `predict` method"
+)  # they would narrow what is served
 INPUT_EXAMPLE = pandas.DataFrame(
     [
         {
@@ -34,7 +37,7 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._predictor = load_predictor(context.artifacts["bundle"])
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Return label, confidence, abstained, tokens_cut and p_LABEL (type hints would narrow what MLflow serves)."""
+        """Return label, confidence, abstained, tokens_cut and p_LABEL."""
         rows = model_input.to_dict("records")
         if rows and "text" not in rows[0]:
             raise DataError(f"no column 'text'; got {', '.join(map(str, rows[0]))}")

@@ -69,7 +69,7 @@ class EvaluateJob:
     labels: LabelSettings
     tracking: TrackingSettings
     bundle: str | None
-    backend: str = one_of("auto", "openvino-int8", "openvino", "onnx-int8", "onnx", "torch")
+    backend: str = one_of("auto", "openvino", "onnx-int8", "onnx", "torch")
     part: str = one_of("all", "train", "dev", "test")
     output: str
     bootstrap: int = between(10, 100_000)
