@@ -102,7 +102,8 @@ def _load_body(encoder: str) -> PreTrainedModel:
 def save_network(network: StanceNetwork, folder: Path) -> None:
     """Write config.json (the encoder's) and model.safetensors."""
     config: PretrainedConfig = network.encoder.config  # type: ignore[assignment]
-    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=2), encoding="utf-8")
+    values = config.to_dict() | {"_name_or_path": ""}  # else a folder of this machine
+    (folder / "config.json").write_text(json.dumps(values, indent=2), encoding="utf-8")
     state = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
     save_tensors(state, folder / "model.safetensors")
 

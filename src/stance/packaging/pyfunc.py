@@ -14,9 +14,6 @@ from stance.core import Example, Prediction
 from stance.errors import DataError, ModelError
 from stance.inference.predictor import load_predictor
 
-warnings.filterwarnings(
-    "ignore", message=".*Add type hints to the `predict` method"
-)  # they would narrow what is served
 INPUT_EXAMPLE = pandas.DataFrame(
     [
         {
@@ -37,7 +34,7 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._predictor = load_predictor(context.artifacts["bundle"])
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Return label, confidence, abstained, tokens_cut and p_LABEL."""
+        """Return label, confidence, abstained, tokens_cut and p_LABEL (type hints would narrow what MLflow serves)."""
         rows = model_input.to_dict("records")
         if rows and "text" not in rows[0]:
             raise DataError(f"no column 'text'; got {', '.join(map(str, rows[0]))}")
