@@ -41,7 +41,7 @@ def test_cli_predict_prints_json(model: list[str], trained: Trained, capsys: pyt
 
 def test_cli_predict_says_what_was_not_read(model: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "force " * 100, *model]) == 0
-    assert "the text is too long" in capsys.readouterr().out
+    assert "text and question are too long; the last" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def test_config_own_data_is_a_file_of_ten_lines(own_configs: Path) -> None:
         ("train.learning_rate=nan", "train.learning_rate must be"),
         ("train.augment.drop_holder=1.1", "train.augment.drop_holder must be from 0 to 1, got 1.1"),
         ("device=tpu", "device must be one of auto, cpu, cuda, got 'tpu'"),
-        ("tracking=nowhere", "tracking/nowhere"),
-        ("experiment=nowhere", "experiment/nowhere"),
+        ("tracking=nowhere", "tracking=nowhere: not one of mlflow, off"),
+        ("experiment=nowhere", "experiment=nowhere: not one of benchmark/circa"),
         ("train.epochs", "train.epochs"),
     ],
 )
