@@ -14,7 +14,7 @@ from stance.data.splits import Splits
 from stance.errors import ConfigError
 from stance.network import new_network
 from stance.settings import MeasureSettings, TrainJob
-from stance.training.finetuning import FineTuned, Session, fine_tune
+from stance.training.finetuning import FineTuned, Session, fine_tune, passes
 from stance.training.hardware import choose_device, use_bf16
 from stance.training.optimisation import loss_function, parameter_groups, schedule
 from stance.training.scoring import dev_logits, logit_scores
@@ -51,6 +51,11 @@ def test_finetuning_has_an_entry_an_epoch_and_learns(job: TrainJob, tmp_path: Pa
     assert [entry["epoch"] for entry in tuned.history] == [1, 2, 3]
     assert tuned.history[-1]["train/loss"] < tuned.history[0]["train/loss"]
     assert not tuned.network.training
+
+
+@pytest.mark.parametrize(("most_steps", "made"), [(0, 3), (1, 1), (10, 2), (14, 2), (15, 3), (1000, 3)])
+def test_finetuning_of_many_rows_makes_fewer_passes(job: TrainJob, most_steps: int, made: int) -> None:
+    assert passes(5, replace(job.train, epochs=3, most_steps=most_steps)) == made
 
 
 def test_finetuning_keeps_the_best_epoch(job: TrainJob, tmp_path: Path) -> None:

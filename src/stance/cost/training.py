@@ -102,7 +102,7 @@ def measure_training(job: SpeedJob, root: Path, say: Say) -> Part:
     """Train in every way in alternating rounds, each time in a fresh process; score what was trained on test."""
     labels = LabelSet(tuple(job.labels.names))
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
-    settings = replace(job.train, epochs=job.training.epochs, resume=False)
+    settings = replace(job.train, epochs=job.training.epochs, most_steps=0, resume=False)
     train, test = drawn(splits.train, job.training.rows), drawn(splits.test, job.rows)
     lesson = Lesson(train, test, labels, job.model, settings, choose_device(job.training.device))
     ways, absent = find_ways(lesson)

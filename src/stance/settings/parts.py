@@ -118,6 +118,7 @@ class TrainSettings:
 
     name: str
     epochs: int = between(1, 1000)
+    most_steps: int = between(0, 1_000_000_000)
     batch_size: int = between(1, 4096)
     learning_rate: float = between(1e-8, 1)
     head_learning_rate: float = between(1e-8, 1)

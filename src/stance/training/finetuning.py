@@ -139,13 +139,14 @@ def learn(
     network = _start(model, settings, task.outputs, device)
     optimizer = torch.optim.AdamW(parameter_groups(network, settings), weight_decay=settings.weight_decay, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    total = task.steps * settings.epochs
+    epochs = passes(task.steps, settings)
+    total = task.steps * epochs
     loss_of = task.loss().to(device)
     autocast = use_bf16(settings.precision, device)
     progress = Progress(run_id=session.run_id)
     if settings.resume:
         progress = load_checkpoint(checkpoint, session.key, network, optimizer)
-    while progress.epoch < settings.epochs and progress.stale < settings.patience:
+    while progress.epoch < epochs and progress.stale < settings.patience:
         for batch, gold in task.batches(progress.epoch, progress.batch):
             step = progress.epoch * task.steps + progress.batch
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -165,6 +166,11 @@ def learn(
         save_checkpoint(checkpoint, session.key, network, optimizer, progress)
     network.load_state_dict(progress.best)
     return FineTuned(network.eval(), tokenizer, progress.history)
+
+
+def passes(steps: int, settings: TrainSettings) -> int:
+    """Return how many passes of `steps` optimiser steps to make: train.epochs, or fewer for train.most_steps."""
+    return min(settings.epochs, max(1, settings.most_steps // steps)) if settings.most_steps else settings.epochs
 
 
 def _start(model: ModelSettings, settings: TrainSettings, n_labels: int, device: str) -> StanceNetwork:
