@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from stance.core import Prediction
@@ -101,59 +100,86 @@ def _check(options: argparse.Namespace) -> None:
         raise DataError(f"{options.file}: the data has errors\n{summarise(found.report.errors)}")
 
 
+class _Version(argparse.Action):
+    """Prints the version; looks it up only then, since that takes longer than reading the command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"stance {version('stance')}\n")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stance", description="Read what position somebody takes on something.")
-    parser.add_argument("--version", action="version", version=f"stance {version('stance')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("predict", help="answer for one sentence", description="Answer for one sentence.")
-    one.add_argument("text", metavar="TEXT", help="the sentence, in quotes")
-    one.add_argument("--holder", help="whose stance (default: the text's obvious holder)")
-    one.add_argument("--target", help="on what (default: whatever undertaking the text is about)")
-    one.add_argument(
+    _add_predict(commands.add_parser("predict", help="answer for one sentence", description="Answer for one sentence."))
+    _add_score(
+        commands.add_parser(
+            "score",
+            help="answer for every row of a file",
+            description="Answer for every row of a CSV, TSV, JSONL or Parquet file of any size. OUT keeps the columns "
+            "of IN and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of "
+            "IN is kept as 'gold_label'. OUT appears only whole.",
+        )
+    )
+    _add_check(
+        commands.add_parser(
+            "check",
+            help="validate a labelled file and print the data report",
+            description="Read and check a labelled file as `scripts/prepare.py` would, without writing anything.",
+        )
+    )
+    return parser
+
+
+def _add_predict(command: argparse.ArgumentParser) -> None:
+    command.add_argument("text", metavar="TEXT", help="the sentence, in quotes")
+    command.add_argument("--holder", help="whose stance (default: the text's obvious holder)")
+    command.add_argument("--target", help="on what (default: whatever undertaking the text is about)")
+    command.add_argument(
         "--label",
         action="append",
         metavar="NAME=MEANING",
         help="a label in words, given twice or more, for a model that can be asked about any labels",
     )
-    one.add_argument("--json", action="store_true", help="print the whole answer as JSON")
-    one.set_defaults(run=_predict)
-    many = commands.add_parser(
-        "score",
-        help="answer for every row of a file",
-        description="Answer for every row of a CSV, TSV, JSONL or Parquet file of any size. OUT keeps the columns of "
-        "IN and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of IN "
-        "is kept as 'gold_label'. OUT appears only whole.",
-    )
-    many.add_argument("input", metavar="IN", help="file to read")
-    many.add_argument("output", metavar="OUT", help="file to write; its ending decides the format")
+    command.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    _add_model(command)
+    command.set_defaults(run=_predict)
+
+
+def _add_score(command: argparse.ArgumentParser) -> None:
+    command.add_argument("input", metavar="IN", help="file to read")
+    command.add_argument("output", metavar="OUT", help="file to write; its ending decides the format")
     for name in ("text", "holder", "target"):
-        many.add_argument(
+        command.add_argument(
             f"--{name}-column", default=name, metavar="COLUMN", help=f"column of the {name} (default: {name})"
         )
-    many.add_argument("--quiet", action="store_true", help="no progress bar")
-    many.set_defaults(run=_score)
-    for command in (one, many):
-        command.add_argument(
-            "--model", help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest)"
-        )
-        command.add_argument(
-            "--backend", default="auto", metavar="NAME", help="what runs the model, such as onnx-int8 (default: auto)"
-        )
-    check = commands.add_parser(
-        "check",
-        help="validate a labelled file and print the data report",
-        description="Read and check a labelled file as `scripts/prepare.py` would, without writing anything.",
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_model(command)
+    command.set_defaults(run=_score)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest)"
     )
-    check.add_argument("file", metavar="FILE", help="CSV, TSV, JSONL or Parquet file, or a folder of them")
-    check.add_argument(
+    command.add_argument(
+        "--backend", default="auto", metavar="NAME", help="what runs the model, such as onnx-int8 (default: auto)"
+    )
+
+
+def _add_check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="CSV, TSV, JSONL or Parquet file, or a folder of them")
+    command.add_argument(
         "overrides",
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
         help="settings, such as labels=favor_against data.columns.text=sentence",
     )
-    check.set_defaults(run=_check)
-    return parser
+    command.set_defaults(run=_check)
 
 
 if __name__ == "__main__":

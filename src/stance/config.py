@@ -193,14 +193,18 @@ def describe(name: str) -> str:
         f"# configs/{name}.yaml\n{entry}",
     ]
     for group, choice in chosen:
-        folder = CONFIGS / group
-        choices = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("**/*.yaml"))
-        parts.append(f"# {group}=  one of: {', '.join(choices) or '(none yet)'}")
+        parts.append(f"# {group}=  one of: {', '.join(_choices(group)) or '(none yet)'}")
         path = CONFIGS / group / f"{choice}.yaml"
         if path.exists():
             body = re.sub(r"^(?=.)", "  ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
             parts.append(f"{group}:  # configs/{group}/{choice}.yaml\n{body}")
     return "\n".join(parts)
+
+
+def _choices(group: str) -> list[str]:
+    """Return what `group=` may be."""
+    folder = CONFIGS / group
+    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
 
 
 def _sentence(error: Exception) -> str:
@@ -213,14 +217,12 @@ def _sentence(error: Exception) -> str:
     full_key = re.search(r"full_key: (\S+)", message)
     if full_key and full_key.group(1) not in text:
         text = f"{full_key.group(1)}: {text}"
-    absent = re.search(r"(?:Could not find|In '\S+': Could not (?:find|load)) '(\w+)/([\w/.-]+)'", text)
+    absent = re.search(r"Could not (?:find|load) '(\w+)/([\w/.-]+)'", text)
     if absent:
         group, choice = absent.groups()
-        choices = sorted(
-            p.relative_to(CONFIGS / group).with_suffix("").as_posix() for p in (CONFIGS / group).rglob("*.yaml")
-        )
-        near = difflib.get_close_matches(choice, choices, n=1)
-        text = f"{group}={choice}: not one of {', '.join(choices)}" + (f"; did you mean '{near[0]}'?" if near else "")
+        near = difflib.get_close_matches(choice, _choices(group), n=1)
+        known = ", ".join(_choices(group))
+        text = f"{group}={choice}: not one of {known}" + (f"; did you mean '{near[0]}'?" if near else "")
     unknown = re.search(r"Key '([\w.]+)' (?:is not in struct|not in)", text)
     if unknown:
         words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)

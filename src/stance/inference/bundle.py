@@ -102,7 +102,7 @@ def read_manifest(path: Path) -> Manifest:
     known = {f.name for f in fields(Manifest)}
     try:
         manifest = Manifest(**{name: value for name, value in values.items() if name in known})
-        _ = manifest.max_length + manifest.pad_id, manifest.input_form + manifest.pooling
+        _check_kinds(manifest)
         sound = manifest.temperature > 0 and 0 <= manifest.threshold <= 1 and len(manifest.label_set) > 1
         known_kind = manifest.kind == "labels" or (
             manifest.kind == "hypotheses" and list(manifest.definitions) == manifest.labels
@@ -114,6 +114,13 @@ def read_manifest(path: Path) -> Manifest:
     if not sound:
         raise ModelError(f"{file}: temperature or threshold out of range. Train or fetch the bundle again")
     return manifest
+
+
+def _check_kinds(manifest: Manifest) -> None:
+    """Raise TypeError for a field that JSON gave another type."""
+    for name, kind in {"max_length": int, "pad_id": int, "input_form": str, "pooling": str}.items():
+        if not isinstance(value := getattr(manifest, name), kind):
+            raise TypeError(f"{name} is {value!r}, expected {kind.__name__}")
 
 
 def verify(path: Path, manifest: Manifest, names: list[str]) -> None:

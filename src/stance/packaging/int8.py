@@ -74,7 +74,7 @@ class _Graph:
         return {output: name for output, name in found.items() if name is not None and uses[name] == 1}
 
     def _is_product(self, node: NodeProto) -> bool:
-        return node.op_type == "MatMul" and node.output[0] in self.layers
+        return node.output[0] in self.layers
 
     def _is_table(self, name: str) -> bool:
         return name in self.tensors and self.tensors[name].ndim == 2 and self.tensors[name].size >= SMALL_TABLE

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stance.encoding import Batch
 from stance.network import StanceNetwork
+from stance.training.scoring import as_tensors
 
 DAMPING = 0.01
 """Share of its mean diagonal that is added to a matrix before it is inverted."""
@@ -51,7 +52,7 @@ def watch(network: StanceNetwork, batches: Iterable[Batch]) -> dict[str, Seen]:
     try:
         with torch.inference_mode():
             for batch in batches:
-                network(*(torch.from_numpy(array) for array in (batch.ids, batch.mask, batch.segments)))
+                network(*as_tensors(batch, "cpu"))
     finally:
         for hook in hooks:
             hook.remove()
