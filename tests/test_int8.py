@@ -32,8 +32,8 @@ def test_int8_computes_products_in_integers(trained: Trained) -> None:
     kinds = [node.op_type for node in onnx.load(trained.bundle / "model.int8.onnx").graph.node]
     floats = [node.op_type for node in onnx.load(trained.bundle / "model.onnx").graph.node]
     layers = sum(isinstance(m, torch.nn.Linear) for m in load_network(trained.bundle, 5, "mean").encoder.modules())
-    assert kinds.count("MatMulInteger") == layers - 1, "all but the pooler, which is not asked"
-    assert kinds.count("MatMul") == floats.count("MatMul") - kinds.count("MatMulInteger")
+    assert kinds.count("MatMulIntegerToFloat") == layers - 1, "all but the pooler, which is not asked"
+    assert kinds.count("MatMul") == floats.count("MatMul") - kinds.count("MatMulIntegerToFloat")
 
 
 def test_int8_layers_that_were_not_watched_stay_as_they_are(trained: Trained, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_int8_layers_that_were_not_watched_stay_as_they_are(trained: Trained, tm
     batch = next(load_predictor(trained.bundle, backend="torch").batches(EXAMPLES))
     one, other = (OnnxBackend(path).logits(batch) for path in (trained.bundle / "model.onnx", tmp_path / "same.onnx"))
     assert np.allclose(one, other, atol=0.02), "only embeddings, by rows, are rounded"
-    assert "MatMulInteger" not in {node.op_type for node in onnx.load(tmp_path / "same.onnx").graph.node}
+    assert "MatMulIntegerToFloat" not in {node.op_type for node in onnx.load(tmp_path / "same.onnx").graph.node}
 
 
 def test_int8_stays_near_a_network_with_any_biases(trained: Trained, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_int8_stays_near_a_network_with_any_biases(trained: Trained, tmp_path: P
     expected, found = (OnnxBackend(tmp_path / name).logits(batches[0]) for name in ("float.onnx", "int8.onnx"))
     assert expected.std() > 0.05 and np.abs(found - expected).mean() < 0.1 * expected.std()
     kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
-    assert kinds.count("MatMulInteger") == 12, "layers are told apart by their weights, not by their biases"
+    assert kinds.count("MatMulIntegerToFloat") == 12, "layers are told apart by their weights, not by their biases"
 
 
 def test_int8_a_layer_that_is_used_twice_stays_in_float(tmp_path: Path) -> None:

@@ -13,10 +13,17 @@ from stance import Example, load
 from stance.errors import ConfigError
 from stance.line import Trained, run_train
 from stance.settings import TrainJob
+from stance.tracking import open_store
 
 
 def quiet(*values: object) -> None:
     """Say nothing."""
+
+
+@pytest.fixture(autouse=True)
+def the_store_of_the_shared_training(trained: Trained, project: Path, make_job: Callable[..., TrainJob]) -> None:
+    """Point MLflow where `trained` was logged: other tests may have pointed it elsewhere."""
+    open_store(make_job(project / "rows.jsonl").tracking, project)
 
 
 def test_line_learns_what_the_rows_show(trained: Trained) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 from stance import Predictor, load, predict
 from stance.core import Example
-from stance.errors import DataError
+from stance.encoding import Batch
+from stance.errors import DataError, ModelError
+from stance.inference.backends import Logits
+from stance.inference.bundle import read_manifest
 from stance.line import Trained
 
 CASES = [
@@ -34,6 +38,30 @@ def test_predictor_keeps_the_order_of_mixed_lengths(predictor: Predictor) -> Non
         assert [answer.label for answer in together] == [alone[i].label for i in order]
         got = [answer.confidence for answer in together]
         assert got == pytest.approx([alone[i].confidence for i in order], abs=1e-5)
+
+
+class Streams:
+    """A backend of three streams that answers late what it is given first, and counts how many it answers at once."""
+
+    def __init__(self, outputs: int, faulty: bool = False) -> None:
+        self.streams, self.tokens, self.outputs, self.faulty = 3, 12, outputs, faulty
+        self.together = threading.Barrier(3)
+
+    def logits(self, batch: Batch) -> Logits:
+        if self.faulty:
+            raise ModelError("no answer")
+        self.together.wait(timeout=30)
+        time.sleep(0.01 * batch.ids.shape[1] / 100)
+        return np.repeat(batch.mask.sum(1, keepdims=True), self.outputs, axis=1).astype(np.float32)
+
+
+def test_predictor_computes_batches_in_the_streams_of_the_backend(trained: Trained) -> None:
+    manifest, cases = read_manifest(trained.bundle), [Example("word " * size) for size in (9, 7, 8, 20, 30, 4)]
+    tokenizer = load(trained.bundle)._tokenizer
+    predictor = Predictor(manifest, tokenizer, Streams(manifest.outputs))
+    assert predictor.logits(cases)[:, 0].tolist() == [len(code.ids) for code in tokenizer.encode(cases)], "in order"
+    with pytest.raises(ModelError, match="no answer"):
+        Predictor(manifest, tokenizer, Streams(manifest.outputs, faulty=True)).logits(cases)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 100])

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,6 @@ from stance.evaluation.report import markdown_table
 from stance.finished import locate_bundle, require_labels
 from stance.inference.backends import Backend, open_backend
 from stance.inference.bundle import read_manifest
-from stance.inference.predictor import MAX_TOKENS
 from stance.line import resolve_data, run_prepare
 from stance.settings import DataSettings, LabelSettings, ModelSettings, PrepareJob, SpeedJob
 from stance.training.hardware import choose_device
@@ -136,20 +136,21 @@ def time_length(tokens: int, backend: Backend, pad_id: int) -> tuple[float, None
     Raises:
         ModelError: The model can't read so many.
     """
-    rows = max(1, MAX_TOKENS // tokens)
+    rows = max(1, backend.tokens // tokens)
     ids = np.full((rows, tokens), pad_id, dtype=np.int64)
     batch = Batch(ids, np.ones_like(ids), np.zeros_like(ids), list(range(rows)))
     times = []
-    for _ in range(REPEATS + 1):  # the first one warms up
-        started = time.perf_counter()
-        try:
-            backend.logits(batch)
-        except Exception as error:
-            reason = str(error).splitlines()[0]
-            told = f"growth.tokens: the model can't read {tokens} tokens ({reason}). Leave them out"
-            raise ModelError(told) from error
-        times.append(time.perf_counter() - started)
-    return 1000 * min(times[1:]) / rows, None
+    with ThreadPoolExecutor(backend.streams) as pool:
+        for _ in range(REPEATS + 1):  # the first one warms up
+            started = time.perf_counter()
+            try:
+                list(pool.map(backend.logits, [batch] * backend.streams))
+            except Exception as error:
+                reason = str(error).splitlines()[0]
+                told = f"growth.tokens: the model can't read {tokens} tokens ({reason}). Leave them out"
+                raise ModelError(told) from error
+            times.append(time.perf_counter() - started)
+    return 1000 * min(times[1:]) / rows / backend.streams, None
 
 
 def time_labels(count: int, lesson: Lesson) -> tuple[float, None]:

@@ -1,10 +1,11 @@
 """Runs a bundle's weights: ONNX Runtime, OpenVINO or torch, whichever is there. Knows ids and logits only."""
 
-import threading
+import os
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from queue import SimpleQueue
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,15 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Backend(Protocol):
-    """Weights that can be run."""
+    """Weights that can be run; `logits` may be called from several threads.
+
+    Attributes:
+        streams: Batches that it computes at the same time.
+        tokens: Padded tokens of a batch at which it is fastest.
+    """
+
+    streams: int
+    tokens: int
 
     def logits(self, batch: Batch) -> Logits:
         """Return shape (rows, n_outputs)."""
@@ -59,7 +68,7 @@ def open_backend(folder: Path, manifest: Manifest, name: str = "auto", device: s
     verify(folder, manifest, [file] + (["config.json"] if name == "torch" else []))
     if name == "torch":
         return TorchBackend(folder, manifest, device)
-    return OpenVinoBackend(folder / file) if name == "openvino" else OnnxBackend(folder / file)
+    return OpenVinoBackend(folder / file) if name == "openvino" else OnnxBackend(folder / file, name == "onnx-int8")
 
 
 def choose_backend(files: Collection[str], device: str, has_openvino: bool, flags: Collection[str]) -> str:
@@ -97,16 +106,23 @@ def processor_flags() -> set[str]:
         return set()
 
 
-class OnnxBackend:
-    """ONNX Runtime on the CPU."""
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def __init__(self, path: Path) -> None:
+
+class OnnxBackend:
+    """ONNX Runtime on the CPU: all cores on one batch or, for small steps such as those of int8, each on its own."""
+
+    def __init__(self, path: Path, small_steps: bool = False) -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise MissingExtraError("onnxruntime", "train") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = 1 if small_steps else 0
+        self.streams, self.tokens = (cores(), 512) if small_steps else (1, 1024)
         if INTEGER_FLAGS.isdisjoint(processor_flags()):
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
@@ -125,7 +141,9 @@ class OnnxBackend:
 
 
 class OpenVinoBackend:
-    """OpenVINO on the CPU, in bfloat16 where the processor computes with it."""
+    """OpenVINO on the CPU, in bfloat16 where the processor computes with it; each core has a batch of its own."""
+
+    tokens = 2048
 
     def __init__(self, path: Path) -> None:
         try:
@@ -136,7 +154,8 @@ class OpenVinoBackend:
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         hints: dict[str, object] = {
             "INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32",
-            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": cores(),
+            "INFERENCE_NUM_THREADS": cores(),
             "ENABLE_CPU_PINNING": False,  # several pinned processes would share one core
         }
         if has_bf16:  # states in int8 on top of bf16 changed four times as many answers
@@ -145,34 +164,45 @@ class OpenVinoBackend:
             model = core.compile_model(str(path), "CPU", hints)
         except Exception as error:
             raise ModelError(f"{path}: OpenVINO can't load it ({error}). Fetch the bundle again") from error
-        self._request, self._lock = model.create_infer_request(), threading.Lock()
+        self.streams = cores()
+        self._requests: SimpleQueue[Any] = SimpleQueue()  # one answers one batch at a time
+        for _ in range(self.streams):
+            self._requests.put(model.create_infer_request())
         self._names = [given.get_any_name() for given in model.inputs]
 
     def logits(self, batch: Batch) -> Logits:
         """Return shape (rows, n_outputs)."""
         given = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.segments}
-        with self._lock:  # a request answers one at a time
-            self._request.infer({name: given[name] for name in self._names})
-            result: Logits = self._request.get_output_tensor(0).data.copy()
+        request = self._requests.get()
+        try:
+            request.infer({name: given[name] for name in self._names})
+            result: Logits = request.get_output_tensor(0).data.copy()
+        finally:
+            self._requests.put(request)
         return result
 
 
 class TorchBackend:
-    """torch on the CPU or a GPU, in float32."""
+    """torch: on the CPU in float32, on a GPU in bfloat16 where it computes with that."""
+
+    streams = 1
 
     def __init__(self, folder: Path, manifest: Manifest, device: str) -> None:
         try:
             from stance.network import load_network
         except ImportError as error:
             raise MissingExtraError("torch", "train") from error
-        self._device = device
+        import torch
+
+        self._device, self.tokens = device, 1024 if device == "cpu" else 16384
         self._network = load_network(folder, manifest.outputs, manifest.pooling).to(device)
+        self._bf16 = device != "cpu" and torch.cuda.is_bf16_supported()
 
     def logits(self, batch: Batch) -> Logits:
         """Return shape (rows, n_outputs)."""
         import torch
 
         tensors = (torch.from_numpy(a).to(self._device) for a in (batch.ids, batch.mask, batch.segments))
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16, enabled=self._bf16):
             result: Logits = self._network(*tensors).float().cpu().numpy()
         return result

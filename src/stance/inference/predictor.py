@@ -1,6 +1,7 @@
 """A loaded bundle that answers: examples in, Predictions out, order kept."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -24,8 +25,6 @@ WINDOW = 4096
 """Examples that predict_many reads at a time, to sort them by length."""
 AHEAD = 256
 """From this batch_size on, predict_many reads the next examples before it answers the last."""
-MAX_TOKENS = 4096
-"""Padded tokens in one batch."""
 
 
 class Predictor:
@@ -129,12 +128,23 @@ class Predictor:
         return self._padded(self._encode(examples))
 
     def _padded(self, encoded: Sequence[Encoded]) -> Iterator[Batch]:
-        return (self._tokenizer.pad(encoded, positions) for positions in by_length(encoded, MAX_TOKENS))
+        return (self._tokenizer.pad(encoded, positions) for positions in by_length(encoded, self._backend.tokens))
 
     def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
         result = np.empty((len(encoded), self.manifest.outputs))
-        for batch in self._padded(encoded):
+
+        def answer(batch: Batch) -> None:
             result[batch.positions] = self._backend.logits(batch)
+
+        each = self._padded(encoded)
+        if self._backend.streams == 1 or len(encoded) == 1:
+            for batch in each:
+                answer(batch)
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(self._backend.streams) as pool:
+                deque(pool.map(answer, each), maxlen=0)  # so that a fault is raised
         return result.reshape(-1, len(self.labels))
 
     def _prediction(self, row: Array, cut: int) -> Prediction:

@@ -21,6 +21,8 @@ SMALL_TABLE = 100_000
 """Embedding tables with fewer values stay in float32."""
 GELU_LOWEST = 0.17
 """GELU has no value below minus this."""
+CONTRIB = "com.microsoft"
+"""Domain of ONNX Runtime's own operators."""
 
 
 def quantize_int8(source: Path, target: Path, seen: Mapping[str, Seen]) -> None:
@@ -30,6 +32,7 @@ def quantize_int8(source: Path, target: Path, seen: Mapping[str, Seen]) -> None:
     """
     model = onnx.load(source)
     _Graph(model.graph, seen).rewrite()
+    model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
     onnx.save(model, target)
 
 
@@ -100,38 +103,36 @@ class _Graph:
         self._add("Mul", [f"{out}_float", f"{out}_scale"], out)
 
     def _product(self, node: NodeProto) -> None:
-        """MatMul(x, weights) becomes MatMulInteger(x / scale + offset, int8 weights), scaled back."""
+        """MatMul(x, weights) becomes a product of integers, scaled back by output and by token."""
         given, out = node.input[0], node.output[0]
         shifted = self.made_by.get(given) == "Gelu"
-        weight = f"{self.layers[out]}.weight"
         if node is self.readers[given][0]:
             self._input(given, shifted)
-        values = self.tensors[node.input[1]]
-        products = self.seen[self.layers[out]].products
+        weight, by_column = self._weights(node)
+        scale, one = f"{weight}_scale", self._constant("one", 1.0)
+        zero = self._constant("zero_int8" if shifted else "middle_int8", 0 if shifted else 128, np.uint8)
+        factors = [f"{given}_int8", f"{weight}{BY_OUTPUT}", one, scale, zero]
+        by_output = self._add("MatMulIntegerToFloat", factors, f"{out}_by_output", domain=CONTRIB)
+        back = self._add("Mul", [by_output, f"{given}_scale"], f"{out}_by_token" if shifted else out)
+        if shifted:  # x was moved up, so the product of what it was moved by comes off
+            moved = self._add("Mul", [f"{given}_shift", self._constant(f"{weight}_shift", by_column)], f"{out}_moved")
+            self._add("Sub", [back, moved], out)
+
+    def _weights(self, node: NodeProto) -> tuple[str, Values]:
+        """Round the weights of a product; return their name and what each of their columns adds up to."""
+        given, layer = node.input[0], self.layers[node.output[0]]
+        weight, values, products = f"{layer}.weight", self.tensors[node.input[1]], self.seen[layer].products
         if (factors := self.spread.get(given)) is not None:
             values, products = values * factors[:, None], products / np.outer(factors, factors)
             self._constant(f"{weight}_spread", factors)
         rounded, scale = round_weights(values, products)
         self._constant(f"{weight}{BY_OUTPUT}", rounded, np.int8)
         self._constant(f"{weight}_scale", scale)
-        zero = [] if shifted else [self._constant("middle_int8", 128, np.uint8)]
-        self._add("MatMulInteger", [f"{given}_int8", f"{weight}{BY_OUTPUT}", *zero], f"{out}_sum")
-        self._add("Cast", [f"{out}_sum"], f"{out}_float", to=onnx.TensorProto.FLOAT)
-        self._add("Mul", [f"{out}_float", f"{weight}_scale"], f"{out}_by_output")
-        back = self._add("Mul", [f"{out}_by_output", f"{given}_scale"], f"{out}_by_token" if shifted else out)
-        if shifted:  # x was moved up, so the product of what it was moved by comes off
-            moved = GELU_LOWEST * (rounded.astype(np.float32) * scale).sum(axis=0)
-            self._add("Sub", [back, self._constant(f"{weight}_shift", moved)], out)
+        return weight, np.asarray((rounded.astype(np.float32) * scale).sum(axis=0))
 
     def _input(self, given: str, shifted: bool) -> None:
         """Round an input to 0..255 with a scale a token: around 128, or from GELU's lowest value up."""
-        scaled = given
-        if self.made_by.get(given) == "LayerNormalization":
-            weights = [self.tensors[node.input[1]] for node in self.readers[given]]
-            factors = shared_spread(self.seen[self.layers[self.readers[given][0].output[0]]].largest, weights)
-            self.spread[given] = factors
-            self._constant(f"{given}_unspread", 1 / factors)
-            scaled = self._add("Mul", [given, f"{given}_unspread"], f"{given}_even")
+        scaled = self._evened(given) if self.made_by.get(given) == "LayerNormalization" else given
         last = self._constant("last_axis", [-1], np.int64)
         size = scaled if shifted else self._add("Abs", [scaled], f"{given}_size")
         largest = self._add("ReduceMax", [size, last], f"{given}_largest", keepdims=1)
@@ -139,12 +140,23 @@ class _Graph:
             lowest = self._constant("gelu_lowest", GELU_LOWEST)
             largest = self._add("Add", [largest, lowest], f"{given}_range")
             scale = self._add("Mul", [largest, self._constant("step_of_range", 1 / 255)], f"{given}_scale")
-            zero = self._add("Div", [lowest, scale], f"{given}_zero")
-            offset = self._add("Add", [zero, self._constant("half", 0.5)], f"{given}_offset")
+            steps = self._add("Div", [lowest, scale], f"{given}_below")
+            whole = self._add("Round", [steps], f"{given}_steps")
+            self._add("Mul", [whole, scale], f"{given}_shift")
+            zero = self._add("Cast", [whole], f"{given}_zero", to=onnx.TensorProto.UINT8)
         else:
             least = self._add("Max", [largest, self._constant("least", 1e-9)], f"{given}_range")
             scale = self._add("Mul", [least, self._constant("step_of_half", 1 / 127)], f"{given}_scale")
-            offset = self._constant("middle", 128.5)
-        steps = self._add("Div", [scaled, scale], f"{given}_steps")
-        moved = self._add("Add", [steps, offset], f"{given}_moved")  # casting cuts off, so half a step rounds
-        self._add("Cast", [moved], f"{given}_int8", to=onnx.TensorProto.UINT8)
+            shape = self._add("Shape", [scale], f"{given}_tokens")
+            middle = helper.make_tensor("middle", onnx.TensorProto.UINT8, [1], [128])
+            zero = self._add("ConstantOfShape", [shape], f"{given}_zero", value=middle)
+        width = len(self.tensors[self.readers[given][0].input[1]])
+        self._add("QuantizeLinear", [scaled, scale, zero], f"{given}_int8", axis=-1, block_size=width)
+
+    def _evened(self, given: str) -> str:
+        """Divide what a layer norm gave by what makes inputs and weights spread alike."""
+        weights = [self.tensors[node.input[1]] for node in self.readers[given]]
+        factors = shared_spread(self.seen[self.layers[self.readers[given][0].output[0]]].largest, weights)
+        self.spread[given] = factors
+        self._constant(f"{given}_unspread", 1 / factors)
+        return self._add("Mul", [given, f"{given}_unspread"], f"{given}_even")
