@@ -133,25 +133,31 @@ class _Graph:
     def _input(self, given: str, shifted: bool) -> None:
         """Round an input to 0..255 with a scale a token: around 128, or from GELU's lowest value up."""
         scaled = self._evened(given) if self.made_by.get(given) == "LayerNormalization" else given
-        last = self._constant("last_axis", [-1], np.int64)
-        size = scaled if shifted else self._add("Abs", [scaled], f"{given}_size")
-        largest = self._add("ReduceMax", [size, last], f"{given}_largest", keepdims=1)
-        if shifted:
-            lowest = self._constant("gelu_lowest", GELU_LOWEST)
-            largest = self._add("Add", [largest, lowest], f"{given}_range")
-            scale = self._add("Mul", [largest, self._constant("step_of_range", 1 / 255)], f"{given}_scale")
-            steps = self._add("Div", [lowest, scale], f"{given}_below")
-            whole = self._add("Round", [steps], f"{given}_steps")
-            self._add("Mul", [whole, scale], f"{given}_shift")
-            zero = self._add("Cast", [whole], f"{given}_zero", to=onnx.TensorProto.UINT8)
-        else:
-            least = self._add("Max", [largest, self._constant("least", 1e-9)], f"{given}_range")
-            scale = self._add("Mul", [least, self._constant("step_of_half", 1 / 127)], f"{given}_scale")
-            shape = self._add("Shape", [scale], f"{given}_tokens")
-            middle = helper.make_tensor("middle", onnx.TensorProto.UINT8, [1], [128])
-            zero = self._add("ConstantOfShape", [shape], f"{given}_zero", value=middle)
+        scale, zero = self._from_lowest(given) if shifted else self._around_middle(given, scaled)
         width = len(self.tensors[self.readers[given][0].input[1]])
         self._add("QuantizeLinear", [scaled, scale, zero], f"{given}_int8", axis=-1, block_size=width)
+
+    def _around_middle(self, given: str, scaled: str) -> tuple[str, str]:
+        """Name the scale and the zero point, 128, of each token of an input of both signs."""
+        largest = self._largest(given, self._add("Abs", [scaled], f"{given}_size"))
+        least = self._add("Max", [largest, self._constant("least", 1e-9)], f"{given}_range")
+        scale = self._add("Mul", [least, self._constant("step_of_half", 1 / 127)], f"{given}_scale")
+        shape = self._add("Shape", [scale], f"{given}_tokens")
+        middle = helper.make_tensor("middle", onnx.TensorProto.UINT8, [1], [128])
+        return scale, self._add("ConstantOfShape", [shape], f"{given}_zero", value=middle)
+
+    def _from_lowest(self, given: str) -> tuple[str, str]:
+        """Name scale and zero point of each token of what GELU gave; `_shift` is what the point adds."""
+        lowest = self._constant("gelu_lowest", GELU_LOWEST)
+        span = self._add("Add", [self._largest(given, given), lowest], f"{given}_range")
+        scale = self._add("Mul", [span, self._constant("step_of_range", 1 / 255)], f"{given}_scale")
+        steps = self._add("Round", [self._add("Div", [lowest, scale], f"{given}_below")], f"{given}_steps")
+        self._add("Mul", [steps, scale], f"{given}_shift")
+        return scale, self._add("Cast", [steps], f"{given}_zero", to=onnx.TensorProto.UINT8)
+
+    def _largest(self, given: str, values: str) -> str:
+        last = self._constant("last_axis", [-1], np.int64)
+        return self._add("ReduceMax", [values, last], f"{given}_largest", keepdims=1)
 
     def _evened(self, given: str) -> str:
         """Divide what a layer norm gave by what makes inputs and weights spread alike."""
