@@ -159,7 +159,7 @@ def test_pretraining_says_which_rows_cross(sets: Path, make: Make, tmp_path: Pat
         (["+sets.nowhere=x"], r"sets: 'nowhere' has no configs/data/nowhere.yaml; expected one of .*circa"),
         (["sets.circa=gone"], r"sets\.circa: no such file or folder gone; give sets\.circa=FOLDER"),
         (
-            ["experiment=stance-base", "sets.participation=gone", "+also.participation=[gone.jsonl]"],
+            ["experiment=stance-base", "sets.participation=gone", "also.participation=[gone.jsonl]"],
             r"(?s)sets\.part.*sets\.perspectrum: .*also\.part.*\[\]",
         ),
         (["sets.circa=null", "sets.participation=null"], r"sets: no set is left to learn from"),
