@@ -41,7 +41,7 @@ def test_predictor_keeps_the_order_of_mixed_lengths(predictor: Predictor) -> Non
 
 
 class Streams:
-    """A backend of three streams that answers late what it is given first, and counts how many it answers at once."""
+    """A backend that answers three batches at once or none, the longest last."""
 
     def __init__(self, outputs: int, faulty: bool = False) -> None:
         self.streams, self.tokens, self.outputs, self.faulty = 3, 12, outputs, faulty

@@ -136,15 +136,15 @@ class Predictor:
         def answer(batch: Batch) -> None:
             result[batch.positions] = self._backend.logits(batch)
 
-        each = self._padded(encoded)
-        if self._backend.streams == 1 or len(encoded) == 1:
-            for batch in each:
+        batches = list(self._padded(encoded))
+        if min(self._backend.streams, len(batches)) < 2:
+            for batch in batches:
                 answer(batch)
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(self._backend.streams) as pool:
-                deque(pool.map(answer, each), maxlen=0)  # so that a fault is raised
+                deque(pool.map(answer, batches), maxlen=0)  # so that a fault is raised
         return result.reshape(-1, len(self.labels))
 
     def _prediction(self, row: Array, cut: int) -> Prediction:

@@ -108,18 +108,19 @@ class _Graph:
         shifted = self.made_by.get(given) == "Gelu"
         if node is self.readers[given][0]:
             self._input(given, shifted)
-        weight, by_column = self._weights(node)
+        weight = self._weights(node)
         scale, one = f"{weight}_scale", self._constant("one", 1.0)
         zero = self._constant("zero_int8" if shifted else "middle_int8", 0 if shifted else 128, np.uint8)
         factors = [f"{given}_int8", f"{weight}{BY_OUTPUT}", one, scale, zero]
         by_output = self._add("MatMulIntegerToFloat", factors, f"{out}_by_output", domain=CONTRIB)
         back = self._add("Mul", [by_output, f"{given}_scale"], f"{out}_by_token" if shifted else out)
         if shifted:  # x was moved up, so the product of what it was moved by comes off
+            by_column = (self.new[f"{weight}{BY_OUTPUT}"].astype(np.float32) * self.new[scale]).sum(axis=0)
             moved = self._add("Mul", [f"{given}_shift", self._constant(f"{weight}_shift", by_column)], f"{out}_moved")
             self._add("Sub", [back, moved], out)
 
-    def _weights(self, node: NodeProto) -> tuple[str, Values]:
-        """Round the weights of a product; return their name and what each of their columns adds up to."""
+    def _weights(self, node: NodeProto) -> str:
+        """Round the weights of a product; return their name."""
         given, layer = node.input[0], self.layers[node.output[0]]
         weight, values, products = f"{layer}.weight", self.tensors[node.input[1]], self.seen[layer].products
         if (factors := self.spread.get(given)) is not None:
@@ -128,7 +129,7 @@ class _Graph:
         rounded, scale = round_weights(values, products)
         self._constant(f"{weight}{BY_OUTPUT}", rounded, np.int8)
         self._constant(f"{weight}_scale", scale)
-        return weight, np.asarray((rounded.astype(np.float32) * scale).sum(axis=0))
+        return weight
 
     def _input(self, given: str, shifted: bool) -> None:
         """Round an input to 0..255 with a scale a token: around 128, or from GELU's lowest value up."""
