@@ -58,6 +58,18 @@ def test_backends_no_flags_where_linux_names_none(
     assert processor_flags() == set()
 
 
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("150000 100000", 1), ("50000 100000", 1), ("max 100000", 8), ("400000 100000", 4)]
+)
+def test_backends_use_no_more_cores_than_a_container_grants(
+    quota: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(module, "CPU_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert module.cores() == expected
+
+
 def test_backends_auto_opens_what_it_chose(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = read_manifest(trained.bundle)
     assert isinstance(open_backend(trained.bundle, manifest), OnnxBackend)

@@ -74,6 +74,8 @@ def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, 
     for name, values in rounded.items():
         assert values.shape == exact[name].shape
         assert np.abs(values - exact[name]).mean() <= np.abs(exact[name]).mean() / 50, name
+    own = load_file(Path(find_encoder(str(shipped))) / "model.safetensors")
+    assert all(np.array_equal(values, rounded[f"encoder.{name}"]) for name, values in own.items()), "as in the bundle"
     new_network(str(shipped), 3, "mean")
 
 

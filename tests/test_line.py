@@ -1,5 +1,6 @@
 """The whole line, from a raw file to predictions, on a tiny model."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from conftest import make_rows
 
 from stance import Example, load
 from stance.errors import ConfigError
-from stance.line import Trained, run_train
+from stance.line import Trained, run_name, run_train
 from stance.settings import TrainJob
 from stance.tracking import open_store
 
@@ -64,13 +65,25 @@ def test_line_marks_interrupted_runs_killed_and_resumes_them(project: Path, make
     killed = mlflow.search_runs(experiment_names=["stance"], filter_string="tags.bundle = 'stopped'")
     assert list(killed["status"]) == ["KILLED"]
     assert not (project / "models" / "stopped").exists()
+    kept = project / "models" / ".training-stopped" / "state.json"
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"seconds": 1000.0}))
     resumed = run_train(make_job(data, *overrides, "train.resume=true"), project, say=quiet, on_log=quiet)
     assert resumed.run_id == killed["run_id"][0]
+    assert resumed.seconds > 1000, "the seconds before the interruption count"
     whole = run_train(make_job(data, *overrides, "bundle=whole"), project, say=quiet, on_log=quiet)
     assert (
         load(resumed.bundle).manifest.files["model.safetensors"]
         == load(whole.bundle).manifest.files["model.safetensors"]
     )
+
+
+@pytest.mark.parametrize(("steps", "expected"), [("0", 6), ("50", 3), ("1", 1)])
+def test_line_names_a_run_by_the_passes_that_it_makes(
+    steps: str, expected: int, project: Path, make_job: Callable[..., TrainJob]
+) -> None:
+    job = make_job(project / "rows.jsonl", "bundle=b", "train.epochs=6", f"train.most_steps={steps}")
+    rows = 16 * job.train.batch_size
+    assert f" epochs={expected} " in run_name(job, rows), "50 steps are three passes of sixteen batches"
 
 
 def test_line_refuses_to_resume_what_never_started(project: Path, make_job: Callable[..., TrainJob]) -> None:

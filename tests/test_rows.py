@@ -27,6 +27,13 @@ def write(path: Path, **columns: list[object]) -> Path:
     return path
 
 
+def test_rows_capital_endings_are_read_as_small_ones(tmp_path: Path) -> None:
+    (tmp_path / "ROWS.CSV").write_text("text,label,topic\nYes.,pro,cats\n")
+    (tmp_path / "More.JSONL").write_text('{"text": "No.", "label": "con"}\n')
+    assert [example.text for example in read_examples(tmp_path, LABELS, COLUMNS, {})] == ["No.", "Yes."]
+    assert [row for _, row in read_rows(tmp_path / "ROWS.CSV")] == [{"text": "Yes.", "label": "pro", "topic": "cats"}]
+
+
 def form(**changes: object) -> FormatSettings:
     return FormatSettings(**{"encoding": "utf-8", "quotes": True, "ending": None} | changes)  # type: ignore[arg-type]
 

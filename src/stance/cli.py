@@ -85,13 +85,13 @@ def _check(options: argparse.Namespace) -> None:
     from stance.data.prepared import examine
     from stance.errors import DataError, summarise
     from stance.line import resolve_data
-    from stance.paths import ROOT
+    from stance.paths import ROOT, located
     from stance.settings import PrepareJob
     from stance.training.tokenizer import load_tokenizer
 
     job = compose_settings("prepare", ["data.path=-", *options.overrides], PrepareJob)
     tokens_cut = load_tokenizer(job.model).tokens_cut
-    if not any((place / options.file).exists() for place in (Path.cwd(), ROOT)):
+    if located(options.file) is None:
         raise DataError(f"{options.file}: no such file or folder")
     data = replace(job.data, path=options.file)
     found = examine(resolve_data(data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)

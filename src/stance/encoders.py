@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from stance.atomic import file_hash, whole_folder
 from stance.errors import ConfigError
-from stance.paths import CARRIED, ROOT
+from stance.paths import CARRIED, ROOT, located
 
 SHIPPED = "stance-default"
 """Name of the encoder in the shipped model."""
@@ -41,8 +41,8 @@ def find_encoder(name: str) -> str:
         return str(_unpack(CARRIED))
     if name in PACKAGED:
         return _packaged(name)
-    folder = next((place for place in (Path(name), ROOT / name) if place.is_dir()), None)
-    if folder is None:
+    folder = located(name)
+    if folder is None or not folder.is_dir():
         if name.startswith((".", "/", "models/", "outputs/")):
             raise ConfigError(
                 f"model.encoder: {name}: no such folder. Check the path, or name a package or a hub's model"
@@ -80,7 +80,11 @@ def _unpack(bundle: Path) -> Path:
                 f"model.encoder: {source}: can't be read ({error}). Package or fetch the bundle again"
             ) from error
         with whole_folder(target, "config.json") as draft:
-            own = {name.removeprefix(ENCODER): value for name, value in whole.items() if name.startswith(ENCODER)}
+            own = {
+                name.removeprefix(ENCODER): np.ascontiguousarray(value)  # else safetensors writes it transposed
+                for name, value in whole.items()
+                if name.startswith(ENCODER)
+            }
             save_file(own, draft / WEIGHTS, metadata={"format": "pt"})
             for name in ("config.json", "tokenizer.json"):
                 shutil.copy2(bundle / name, draft / name)

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import math
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from stance.evaluation.report import FIRST, Report, evaluate, share_with_interva
 from stance.inference.bundle import read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, save_tuned
+from stance.paths import located
 from stance.runlog import log_inputs, log_results, training_run
 from stance.settings import (
     DataSettings,
@@ -28,7 +29,7 @@ from stance.settings import (
     PrepareJob,
     TrainJob,
 )
-from stance.training.finetuning import FineTuned, OnLog, Session, fine_tune
+from stance.training.finetuning import FineTuned, OnLog, Session, fine_tune, passes
 from stance.training.hardware import choose_device
 from stance.training.tokenizer import load_tokenizer
 
@@ -56,7 +57,7 @@ def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
         raise DataError("data.path: no file is named. Give data.path=FILE, or a folder of files")
 
     def found(path: str) -> str:
-        return str(Path(path).resolve() if Path(path).exists() else root / path)
+        return str(located(path, root) or root / path)
 
     path = found(settings.path)
     if settings.download:
@@ -98,24 +99,22 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     key = _run_key(job, prepared.digest)
     session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
     log_new = partial(log_inputs, job=job, prepared=prepared, root=root)
-    with training_run(job, root, run_name(job), session, log_new) as (tracker, session):
+    with training_run(job, root, run_name(job, len(prepared.splits.train)), session, log_new) as (tracker, session):
         say(f"training on {len(prepared.splits.train):,} rows ({device})")
-        started = time.perf_counter()
         labels = LabelSet(tuple(job.labels.names))
         tuned = fine_tune(prepared.splits, labels, job.model, job.train, session, job.data.measures)
-        seconds = time.perf_counter() - started
         say("packaging and evaluating")
         _save(draft, job, prepared, tuned, device)
         parity = add_onnx(draft, prepared.splits.dev, job.package)
         report = _evaluate(draft, prepared.splits, job, bundle)
-        log_results(tracker, report, tuned, parity, seconds)
+        log_results(tracker, report, tuned, parity)
         if tracker.run_id:
             from stance.packaging.pyfunc import log_bundle
 
             log_bundle(bundle)
     for folder in (checkpoint, draft):
         shutil.rmtree(folder, ignore_errors=True)
-    return Trained(bundle, report, parity, tracker.run_id, seconds)
+    return Trained(bundle, report, parity, tracker.run_id, tuned.seconds)
 
 
 def fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
@@ -124,9 +123,10 @@ def fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
     return model if asked else replace(model, input_form="given")
 
 
-def run_name(job: TrainJob) -> str:
-    """Name a run by what differs between runs: bundle, seed, epochs, rate, rows' changes."""
-    return f"{job.bundle} seed={job.seed} epochs={job.train.epochs} lr={job.train.learning_rate:g}"
+def run_name(job: TrainJob, rows: int) -> str:
+    """Name a run on so many training rows by what differs between runs: bundle, seed, passes, rate."""
+    epochs = passes(math.ceil(rows / job.train.batch_size), job.train)
+    return f"{job.bundle} seed={job.seed} epochs={epochs} lr={job.train.learning_rate:g}"
 
 
 def _run_key(job: TrainJob, digest: str) -> str:

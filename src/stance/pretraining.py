@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -22,11 +21,11 @@ from stance.evaluation.plots import learning_curve
 from stance.inference.bundle import now
 from stance.line import Say, run_prepare
 from stance.network import save_encoder
-from stance.paths import CONFIGS
+from stance.paths import CONFIGS, located
 from stance.runlog import training_run
 from stance.settings import PrepareJob, PretrainJob
 from stance.tracking import Tracker, source_tags
-from stance.training.finetuning import FineTuned, OnLog, Session, learn
+from stance.training.finetuning import FineTuned, OnLog, Session, learn, passes
 from stance.training.hardware import choose_device
 from stance.training.hypotheses import HypothesisTask
 from stance.training.multitask import Mix, MultiTask, TaskSet
@@ -67,23 +66,21 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
     sets, held_out = gather(job, root, say)
     mix = Mix(sets, job.temperature, job.train, job.seed)
     target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
-    key, name = _run_key(job, sets), f"{job.output} seed={job.seed} epochs={job.train.epochs}"
+    key, name = _run_key(job, sets), f"{job.output} seed={job.seed} epochs={passes(mix.steps, job.train)}"
     session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
     log_new = partial(_log_inputs, job=job, sets=sets, root=root)
     with training_run(job, root, name, session, log_new) as (tracker, session):
         say(f"training ({device}); rows an epoch: {mix}")
-        started = time.perf_counter()
         tuned = learn(_task(job, mix, tokenizer), job.model, job.train, session, tokenizer)
-        seconds = time.perf_counter() - started
         if job.objective == "hypotheses":
             save_zero_shot(target, job, sets, tuned, device)
             table, scores = score_zero_shot(target, sets, held_out)
         else:
             _save_encoder(target, job, sets, tuned)
             table, scores = _dev_table(tuned), {}
-        _log_results(tracker, tuned, table, {**scores, "train/seconds": seconds})
+        _log_results(tracker, tuned, table, {**scores, "train/seconds": tuned.seconds})
     shutil.rmtree(checkpoint, ignore_errors=True)
-    return Pretrained(target, table, tuned.history, tracker.run_id, seconds)
+    return Pretrained(target, table, tuned.history, tracker.run_id, tuned.seconds)
 
 
 def _task(job: PretrainJob, mix: Mix, tokenizer: PairTokenizer) -> Task:
@@ -131,7 +128,7 @@ def _check(job: PretrainJob, root: Path) -> None:
     missing = [
         f"{key}: no such file or folder {path}; give {key}={instead}"
         for key, path, instead in asked
-        if not (Path(path).exists() or (root / path).exists())
+        if located(path, root) is None
     ]
     if missing:
         raise ConfigError(summarise(missing))

@@ -55,13 +55,11 @@ def log_data(tracker: Tracker, data: DataSettings, prepared: Prepared) -> None:
         tracker.dataset(data.name, part, rows_digest(examples), str(data.path), rows)
 
 
-def log_results(
-    tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity], seconds: float
-) -> None:
+def log_results(tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity]) -> None:
     """Log what a training gave."""
     log_report(tracker, report)
     tracker.figure(learning_curve(tuned.history), "learning_curve")
-    tracker.metrics({"train/seconds": seconds, **parity_metrics(parity)})
+    tracker.metrics({"train/seconds": tuned.seconds, **parity_metrics(parity)})
 
 
 def log_report(tracker: Tracker, report: Report) -> None:

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from stance.core import Example, LabelSet, text_problem
-from stance.data.rows import PLAIN, SUFFIXES, Row, read_rows
+from stance.data.rows import PLAIN, SUFFIXES, Row, format_of, read_rows
 from stance.errors import DataError, summarise
 from stance.settings import ColumnSettings, FormatSettings
 
@@ -35,13 +35,13 @@ def find_files(path: Path, patterns: Patterns | None = None) -> list[tuple[Path,
         return _matching(path, patterns) if patterns else _all_of(path)
     if not path.exists():
         raise DataError(f"{path}: no such file. Check the path")
-    if path.suffix not in TABLES:
+    if format_of(path) not in TABLES:
         raise DataError(f"{path}: format '{path.suffix}' is not known; expected {', '.join(SUFFIXES)}")
     return [(path, None)]
 
 
 def _all_of(folder: Path) -> list[tuple[Path, str | None]]:
-    found = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES)
+    found = sorted(p for p in folder.iterdir() if format_of(p) in SUFFIXES)
     if not found:
         raise DataError(f"{folder}: no file ending in {', '.join(SUFFIXES)} in this folder")
     parts = {path: _PARTS.get(_SHARD.sub("", path.stem)) for path in found}
@@ -54,7 +54,7 @@ def _matching(folder: Path, patterns: Patterns) -> list[tuple[Path, str | None]]
     """Return the files that the patterns name, in the folder itself or else anywhere below it."""
     parts: set[str | None] = set()
     for candidates in (folder.iterdir(), folder.rglob("*")):
-        files = sorted(p for p in candidates if p.is_file() and p.suffix in TABLES and not p.name.startswith("."))
+        files = sorted(p for p in candidates if p.is_file() and format_of(p) in TABLES and not p.name.startswith("."))
         found = [
             (file, None if part == "all" else part)
             for part, names in patterns.items()

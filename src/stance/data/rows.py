@@ -26,6 +26,11 @@ PLAIN = FormatSettings(encoding="utf-8", quotes=True, ending=None)
 _NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}
 
 
+def format_of(path: Path) -> str:
+    """Return the ending that decides how a file is read or written, in small letters: .csv also for DATA.CSV."""
+    return path.suffix.lower()
+
+
 def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
     """Yield ("file:line", row) one by one, in constant memory (a .json array: whole); of Parquet, ("file:row 3", row).
 
@@ -35,15 +40,15 @@ def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
     published = next((reader for start, reader in READERS.items() if path.name.startswith(start)), None)
     if published:
         yield from published(path)
-    elif path.suffix == ".parquet":
+    elif format_of(path) == ".parquet":
         yield from _parquet_rows(path)
     else:
         encoding = _encoding(path, form.encoding)
         with path.open("rb") as stream:
             lines = _decoded(path, stream, encoding)
-            if path.suffix == ".json":
+            if format_of(path) == ".json":
                 lines = _array_lines(path, lines)
-            yield from _table_rows(path, lines, form.quotes) if path.suffix not in JSON else _json_rows(path, lines)
+            yield from _table_rows(path, lines, form.quotes) if format_of(path) not in JSON else _json_rows(path, lines)
 
 
 def _encoding(path: Path, wanted: str) -> str:
@@ -98,7 +103,7 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Rows:
 
 
 def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
-    mark = "," if path.suffix == ".csv" else "\t"
+    mark = "," if format_of(path) == ".csv" else "\t"
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or mark == "," else csv.QUOTE_NONE
     reader = csv.DictReader(lines, delimiter=mark, quoting=quoting, strict=True)
     try:

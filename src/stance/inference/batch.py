@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from stance.atomic import whole_file
 from stance.core import Example, Prediction
 from stance.data.files import find_files, to_example, unseen_columns
-from stance.data.rows import WRITABLE, Row, read_rows
+from stance.data.rows import WRITABLE, Row, format_of, read_rows
 from stance.errors import DataError, summarise
 from stance.inference.predictor import WINDOW, Predictor
 from stance.settings import ColumnSettings
@@ -37,7 +37,7 @@ def score_file(
     Raises:
         DataError: Rows that can't be read (the first 20, with file:line), or columns that would be lost.
     """
-    if target.suffix not in WRITABLE:
+    if format_of(target) not in WRITABLE:
         raise DataError(f"{target}: format '{target.suffix}' is not known; expected {', '.join(WRITABLE)}")
     if source.is_dir():
         raise DataError(f"{source}: is a folder; expected one file")
@@ -54,7 +54,7 @@ def score_file(
         whole_file(target) as draft,
         draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
     ):
-        write = _csv_writer(stream, target) if target.suffix != ".jsonl" else _json_writer(stream)
+        write = _csv_writer(stream, target) if format_of(target) != ".jsonl" else _json_writer(stream)
         for answer in predictor.predict_many(examples()):
             write(_joined(waiting.popleft(), answer, source))
             total += 1
@@ -113,7 +113,7 @@ def _csv_writer(stream: TextIO, target: Path) -> Callable[[Row], object]:
 
     def write(row: Row) -> None:
         if not writers:
-            writers.append(csv.DictWriter(stream, list(row), delimiter="\t" if target.suffix == ".tsv" else ","))
+            writers.append(csv.DictWriter(stream, list(row), delimiter="\t" if format_of(target) == ".tsv" else ","))
             writers[0].writeheader()
         extra = set(row) - set(writers[0].fieldnames)
         if extra:

@@ -13,7 +13,7 @@ from typing import Any
 from stance.atomic import file_hash, whole_folder
 from stance.core import LabelSet
 from stance.errors import ModelError
-from stance.paths import CARRIED, IS_CHECKOUT, ROOT
+from stance.paths import CARRIED, IS_CHECKOUT, ROOT, located
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -151,8 +151,8 @@ def find_bundle(source: str | os.PathLike[str] | None = None, root: Path | None 
     """
     source = source or os.environ.get("STANCE_MODEL")
     if source:
-        folder = next((place for place in (Path(source), (root or ROOT) / source) if place.is_dir()), None)
-        if folder is None:
+        folder = located(source, root or ROOT)
+        if folder is None or not folder.is_dir():
             raise ModelError(
                 f"{source}: no such bundle folder. Give the folder that training left, such as models/NAME"
             )

@@ -26,6 +26,7 @@ class Progress:
         stale: Epochs since the best one.
         history: One entry an epoch.
         run_id: The MLflow run that is logged to.
+        seconds: How long the training took so far, over all its parts.
         best: The best epoch's weights.
     """
 
@@ -35,6 +36,7 @@ class Progress:
     stale: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     run_id: str | None = None
+    seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def count(self, loss: float) -> None:

@@ -1,6 +1,7 @@
 """Fine-tunes an encoder on labelled examples: a plain loop with length buckets and checkpoints."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +31,12 @@ OnLog = Callable[[int, int, Mapping[str, float]], object]
 
 @dataclass
 class FineTuned:
-    """The best network that training found, and one entry an epoch of how it went."""
+    """The best network that training found, one entry an epoch of how it went, and the seconds of all its parts."""
 
     network: StanceNetwork
     tokenizer: PairTokenizer
     history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def learn(
     progress = Progress(run_id=session.run_id)
     if settings.resume:
         progress = load_checkpoint(checkpoint, session.key, network, optimizer)
+    started = time.perf_counter() - progress.seconds
     while progress.epoch < epochs and progress.stale < settings.patience:
         for batch, gold in task.batches(progress.epoch, progress.batch):
             step = progress.epoch * task.steps + progress.batch
@@ -158,14 +161,16 @@ def learn(
             progress.count(loss.item())
             if step % 10 == 0:
                 on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
+            progress.seconds = time.perf_counter() - started
             if (step + 1) % settings.checkpoint_steps == 0:
                 save_checkpoint(checkpoint, session.key, network, optimizer, progress)
         scores = task.scores(network, device)
         entry = progress.finish_epoch(scores, network)
+        progress.seconds = time.perf_counter() - started
         on_log(progress.epoch * task.steps, total, entry)
         save_checkpoint(checkpoint, session.key, network, optimizer, progress)
     network.load_state_dict(progress.best)
-    return FineTuned(network.eval(), tokenizer, progress.history)
+    return FineTuned(network.eval(), tokenizer, progress.history, progress.seconds)
 
 
 def passes(steps: int, settings: TrainSettings) -> int:
