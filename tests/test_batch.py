@@ -4,6 +4,8 @@ import csv
 import itertools
 import json
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,15 @@ def score(predictor: Predictor, source: Path, target: Path, columns: ColumnSetti
         return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
     with target.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream, delimiter="\t" if target.suffix == ".tsv" else ","))
+
+
+def test_batch_columns_that_json_does_not_know_are_written_as_words(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    rows = [{"text": "We will join.", "price": Decimal("1.50"), "days": [date(2026, 1, 2)]}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    score(predictor, path, tmp_path / "out.jsonl")
+    row = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
+    assert (row["price"], row["days"]) == ("1.50", ["2026-01-02"])
 
 
 def test_batch_reads_parquet_and_says_that_it_does_not_write_it(predictor: Predictor, source: Path) -> None:

@@ -88,6 +88,16 @@ def test_cli_score_writes_the_file(model: list[str], rows: Path, capsys: pytest.
     assert len(out.read_text().splitlines()) == 41
 
 
+def test_cli_score_names_columns_that_it_did_not_find(
+    model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.csv").write_text("text,Holder,target\nPeru will join.,Peru,the force\n")
+    assert main(["score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), *model]) == 0
+    said = capsys.readouterr().err
+    assert "has no column 'holder', so each text's obvious holder is taken; it has text, Holder, target" in said
+    assert "--holder-column" in said and "'target'" not in said
+
+
 def test_cli_check_prints_the_report_and_writes_nothing(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(rows), "data.split.by=group", "data.near_duplicate=1.0"]) == 0
     assert "40 rows, 40 different texts" in capsys.readouterr().out

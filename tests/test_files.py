@@ -72,6 +72,16 @@ def test_files_empty_optional_values_are_none(tmp_path: Path, nothing: str | Non
     assert found == [Example(GOOD["text"], label="refuse", slices={"genre": ()})]
 
 
+@pytest.mark.parametrize(("word", "part"), [("Train", "train"), ("VALIDATION", "dev"), ("testing", "test")])
+def test_files_parts_may_be_worded_otherwise(tmp_path: Path, word: str, part: str) -> None:
+    assert read(tmp_path / "a.jsonl", jsonl(GOOD | {"split": word}))[0].split == part
+
+
+def test_files_a_part_of_another_name_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"split 'fold1' is none of train, dev, test.*data\.columns\.split=null"):
+        read(tmp_path / "a.jsonl", jsonl(GOOD | {"split": "fold1"}))
+
+
 def test_files_aliases_stand_for_labels(tmp_path: Path) -> None:
     assert read(tmp_path / "a.jsonl", jsonl(GOOD | {"label": "anti"}), anti="refuse")[0].label == "refuse"
 
@@ -193,10 +203,3 @@ def test_files_column_that_no_row_has_is_a_slip(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no row has a column 'topik'; the rows have label, text, topic"):
         read_examples(path, LABELS, replace(COLUMNS, group="topik"), {})
     assert read_examples(path, LABELS, replace(COLUMNS, group="topic"), {})[0].group == "a"
-
-
-def test_files_label_whose_alias_is_null_leaves_the_row_out(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text("text,label\nWe will join.,accept\nWhat?,other\nNo.,nay\n")
-    got = read_examples(path, LABELS, COLUMNS, {"other": None, "nay": "refuse"})
-    assert [example.label for example in got] == ["accept", "refuse"]

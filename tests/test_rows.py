@@ -34,6 +34,22 @@ def test_rows_capital_endings_are_read_as_small_ones(tmp_path: Path) -> None:
     assert [row for _, row in read_rows(tmp_path / "ROWS.CSV")] == [{"text": "Yes.", "label": "pro", "topic": "cats"}]
 
 
+@pytest.mark.parametrize("mark", [";", "\t", ","])
+def test_rows_csv_of_spreadsheets_may_be_divided_otherwise(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(mark.join(("text", "label")) + "\n" + mark.join(('"One, two; three."', "pro")) + "\n")
+    assert [row for _, row in read_rows(path)] == [{"text": "One, two; three.", "label": "pro"}]
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [("text,label\n".encode("utf-16"), "is in UTF-16"), (b"PK\x03\x04\x9b\n", "is a spreadsheet")]
+)
+def test_rows_files_of_another_kind_are_named(tmp_path: Path, start: bytes, kind: str) -> None:
+    (tmp_path / "a.csv").write_bytes(start)
+    with pytest.raises(DataError, match=f"a.csv:1: byte 0x.. is not UTF-8: the file {kind}.*Save the file as UTF-8$"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
 def form(**changes: object) -> FormatSettings:
     return FormatSettings(**{"encoding": "utf-8", "quotes": True, "ending": None} | changes)  # type: ignore[arg-type]
 

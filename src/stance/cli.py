@@ -74,9 +74,10 @@ def _score(options: argparse.Namespace) -> None:
         text=options.text_column, label="label", holder=options.holder_column, target=options.target_column,
         id=None, group=None, date=None, condition=None, split=None, slices=[],
     )  # fmt: skip
-    predictor = load(options.model, backend=options.backend)
+    predictor = load(options.model, backend=options.backend, device=options.device)
     with tqdm(unit=" rows", disable=options.quiet or None, desc="scoring") as bar:
-        total = score_file(predictor, Path(options.input), Path(options.output), columns, bar.update)
+        files = Path(options.input), Path(options.output)
+        total = score_file(predictor, *files, columns, bar.update, lambda line: bar.write(line, sys.stderr))
     sys.stderr.write(f"{total:,} rows written to {options.output}\n")
 
 
@@ -157,6 +158,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
             f"--{name}-column", default=name, metavar="COLUMN", help=f"column of the {name} (default: {name})"
         )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cuda: a GPU runs it (default: cpu)")
     _add_model(command)
     command.set_defaults(run=_score)
 

@@ -16,7 +16,8 @@ Patterns = Mapping[str, Sequence[str]]
 TABLES = (*SUFFIXES, ".txt", ".json")
 """Formats that are read where a pattern or the user names the file; a folder's .txt and .json may be anything."""
 _MENDED_BY_HAND = "id", "group", "date", "condition", "split"
-_PARTS = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
+_PARTS = {"train": "train", "training": "train", "dev": "dev", "test": "test", "testing": "test"}
+_PARTS |= dict.fromkeys(("development", "val", "valid", "validation"), "dev")
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 
@@ -36,7 +37,10 @@ def find_files(path: Path, patterns: Patterns | None = None) -> list[tuple[Path,
     if not path.exists():
         raise DataError(f"{path}: no such file. Check the path")
     if format_of(path) not in TABLES:
-        raise DataError(f"{path}: format '{path.suffix}' is not known; expected {', '.join(SUFFIXES)}")
+        told = ". Export the spreadsheet as CSV in UTF-8" if format_of(path).startswith((".xls", ".ods")) else ""
+        raise DataError(
+            f"{path}: format '{path.suffix}' is not known; expected {', '.join((*SUFFIXES, '.json'))}{told}"
+        )
     return [(path, None)]
 
 
@@ -44,7 +48,7 @@ def _all_of(folder: Path) -> list[tuple[Path, str | None]]:
     found = sorted(p for p in folder.iterdir() if format_of(p) in SUFFIXES)
     if not found:
         raise DataError(f"{folder}: no file ending in {', '.join(SUFFIXES)} in this folder")
-    parts = {path: _PARTS.get(_SHARD.sub("", path.stem)) for path in found}
+    parts = {path: _PARTS.get(_SHARD.sub("", path.stem).lower()) for path in found}
     if len(set(parts.values()) - {None}) < 2:
         return [(path, None) for path in found]
     return list(parts.items())
@@ -177,6 +181,13 @@ def to_example(
             problems.append(str(error))
     if values["date"] and not _is_date(values["date"]):
         problems.append(f"date {values['date']!r} is not a date; expected YYYY-MM-DD, such as 2024-01-05")
+    if labels is not None and values["split"]:
+        values["split"] = _PARTS.get(values["split"].lower()) or values["split"]
+        if values["split"] not in _PARTS.values():
+            problems.append(
+                f"split '{values['split']}' is none of train, dev, test. Mend it, or let the rows be divided anew: "
+                "data.columns.split=null"
+            )
     slices = {name: _slice_values(row.get(name)) for name in columns.slices if name in row}
     text = text if isinstance(text, str) else ""
     if values["condition"] and values["condition"] not in text:

@@ -9,6 +9,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,9 @@ JSON = (".jsonl", ".json")
 PLAIN = FormatSettings(encoding="utf-8", quotes=True, ending=None)
 """UTF-8 with quoted fields: what our own files are."""
 _NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}
+_UTF16 = ": the file is in UTF-16"
+_KINDS = {b"PK\x03\x04": ": the file is a spreadsheet or archive, not CSV", b"\xff\xfe": _UTF16, b"\xfe\xff": _UTF16}
+"""How files begin that are something else than their name says."""
 
 
 def format_of(path: Path) -> str:
@@ -72,10 +76,11 @@ def _decoded(path: Path, stream: Iterable[bytes], encoding: str) -> Iterator[str
             yield line.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
         except UnicodeDecodeError as error:
             byte, name = line[error.start], _NAMES[encoding]
-            told = "Save the file as UTF-8" + (
-                "" if encoding == "cp1252" else "; scripts also take data.format.encoding=auto"
-            )
-            raise DataError(f"{path}:{number}: byte 0x{byte:02X} is not {name}. {told}") from error
+            kind = next((kind for start, kind in _KINDS.items() if number == 1 and line.startswith(start)), "")
+            told = "" if kind or encoding == "cp1252" else "; scripts also take data.format.encoding=auto"
+            raise DataError(
+                f"{path}:{number}: byte 0x{byte:02X} is not {name}{kind}. Save the file as UTF-8{told}"
+            ) from error
 
 
 def _array_lines(path: Path, lines: Iterator[str]) -> Iterator[str]:
@@ -103,9 +108,10 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Rows:
 
 
 def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
-    mark = "," if format_of(path) == ".csv" else "\t"
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or mark == "," else csv.QUOTE_NONE
-    reader = csv.DictReader(lines, delimiter=mark, quoting=quoting, strict=True)
+    first = next(lines, "")
+    mark = max(",;\t", key=first.count) if format_of(path) == ".csv" else "\t"  # some spreadsheets write ; or tabs
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or format_of(path) == ".csv" else csv.QUOTE_NONE
+    reader = csv.DictReader(chain([first], lines), delimiter=mark, quoting=quoting, strict=True)
     try:
         header = reader.fieldnames or []
         twice = {str(name) for name in header if header.count(name) > 1}
@@ -117,7 +123,11 @@ def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
                 raise DataError(f"{where}: the number of fields differs from the header's {len(header)}")
             yield where, row
     except csv.Error as error:
-        told = ". If quotation marks are mere text here, set data.format.quotes=false" if quotes and mark != "," else ""
+        told = (
+            ". If quotation marks are mere text here, set data.format.quotes=false"
+            if quotes and format_of(path) != ".csv"
+            else ""
+        )
         raise DataError(f"{path}:{reader.line_num + 1}: broken CSV from this line on: {error}{told}") from error
 
 

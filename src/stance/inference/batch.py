@@ -4,7 +4,6 @@ import csv
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +19,12 @@ MOST_FAULTS = 20
 
 
 def score_file(
-    predictor: Predictor, source: Path, target: Path, columns: ColumnSettings, on_rows: Callable[[int], object]
+    predictor: Predictor,
+    source: Path,
+    target: Path,
+    columns: ColumnSettings,
+    on_rows: Callable[[int], object],
+    say: Callable[[str], object] = lambda line: None,
 ) -> int:
     """Write each row of `source` with label, confidence, p_LABEL..., abstained, tokens_cut to `target`.
 
@@ -30,6 +34,7 @@ def score_file(
         target: Appears only whole; its suffix decides the format.
         columns: Where text, holder and target are.
         on_rows: Called with the number of rows done since the last call.
+        say: Called with a line where the first row has no column for holder or target.
 
     Returns:
         The number of rows written.
@@ -45,7 +50,9 @@ def score_file(
     waiting: deque[Row] = deque()
 
     def examples() -> Iterator[Example]:
-        for row, example in chain.from_iterable(_windows(source, columns)):
+        for number, (row, example) in enumerate(_rows(source, columns)):
+            if number == 0:
+                _name_absent(source, row, columns, say)
             waiting.append(row)
             yield example
 
@@ -62,33 +69,40 @@ def score_file(
     return total
 
 
-def _windows(source: Path, columns: ColumnSettings) -> Iterator[list[tuple[Row, Example]]]:
-    """Yield good rows in windows; after a bad one only look for more bad ones, then raise."""
-    window: list[tuple[Row, Example]] = []
+def _rows(source: Path, columns: ColumnSettings) -> Iterator[tuple[Row, Example]]:
+    """Yield good rows; after a bad one only look for more bad ones, then raise."""
     faults: list[str] = []
     columns_seen: set[str] = set()
+    number = 0
     try:
-        for where, row in read_rows(source):
+        for number, (where, row) in enumerate(read_rows(source), 1):
             columns_seen.update(row)
             example, problems = to_example(row, columns, None, {})
             faults += [f"{where}: {problem}" for problem in problems]
+            if number == WINDOW:
+                faults += unseen_columns(columns, columns_seen)
             if len(faults) >= MOST_FAULTS:
                 break
-            window.append((row, example))
-            if len(window) == WINDOW:
-                faults += unseen_columns(columns, columns_seen)
-                if not faults:
-                    yield window
-                window = []
+            if not faults:
+                yield row, example
     except DataError as error:
         faults.append(str(error))
-    faults += unseen_columns(columns, columns_seen) if window and not faults else []
+    if number < WINDOW and not faults and columns_seen:
+        faults += unseen_columns(columns, columns_seen)
     if faults:
         raise DataError(summarise(faults, MOST_FAULTS))
     if not columns_seen:
         raise DataError(f"{source}: the file has no rows; expected one example a line")
-    if window:
-        yield window
+
+
+def _name_absent(source: Path, row: Row, columns: ColumnSettings, say: Callable[[str], object]) -> None:
+    """Say which part of the question no column gives: it is then taken from the text, maybe not as meant."""
+    for field, column in (("holder", columns.holder), ("target", columns.target)):
+        if column not in row:
+            say(
+                f"note: {source} has no column '{column}', so each text's obvious {field} is taken; it has "
+                f"{', '.join(map(str, row))}. Name the column with --{field}-column, if one of these is it"
+            )
 
 
 def _joined(row: Row, answer: Prediction, source: Path) -> Row:
@@ -103,7 +117,7 @@ def _joined(row: Row, answer: Prediction, source: Path) -> Row:
 
 
 def _json_writer(stream: TextIO) -> Callable[[Row], object]:
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # str: decimals and bytes of Parquet files
     return lambda row: stream.write(encode(row) + "\n")
 
 
@@ -118,7 +132,10 @@ def _csv_writer(stream: TextIO, target: Path) -> Callable[[Row], object]:
         extra = set(row) - set(writers[0].fieldnames)
         if extra:
             raise DataError(f"{target}: column '{min(extra)}' is not in the first row; write .jsonl instead of CSV")
-        flat = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, (list, dict)) else v for k, v in row.items()}
+        flat = {
+            k: json.dumps(v, ensure_ascii=False, default=str) if isinstance(v, (list, dict)) else v
+            for k, v in row.items()
+        }
         writers[0].writerow(flat)
 
     return write
