@@ -11,7 +11,7 @@ def main(job: EvaluateJob) -> None:
     """Evaluate and print the scores."""
     from stance.finished import run_evaluate
 
-    report, folder = run_evaluate(job, ROOT)
+    report, folder = run_evaluate(job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"))
     sys.stdout.write(f"{len(report.examples):,} rows\n")
     for name, score in report.scores.items():
         sys.stdout.write(f"  {name:<24}{score}\n")

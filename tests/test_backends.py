@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stance import load
 from stance.errors import ModelError
 from stance.inference import backends as module
 from stance.inference.backends import OnnxBackend, choose_backend, open_backend, processor_flags
@@ -56,6 +57,11 @@ def test_backends_no_flags_where_linux_names_none(
         told.write_text(content)
     monkeypatch.setattr(module, "CPU_INFO", told)
     assert processor_flags() == set()
+
+
+def test_backends_a_device_that_is_not_there_is_a_sentence(trained: Trained) -> None:
+    with pytest.raises(ModelError, match=r"device: torch can't use 'xpu' here .* Take cpu"):
+        load(trained.bundle, device="xpu")
 
 
 @pytest.mark.parametrize(

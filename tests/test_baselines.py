@@ -31,7 +31,7 @@ class Listener:
         return np.full((len(examples), 3), 1 / 3)
 
 
-@pytest.mark.parametrize("name", ["target-blind", "holder-blind", "tfidf+linear", "majority"])
+@pytest.mark.parametrize("name", ["asked without target", "asked without holder", "tfidf+logistic", "majority"])
 def test_baselines_give_probabilities_for_every_label(name: str) -> None:
     classifier = baselines(TRAIN, Listener())[name]
     got = classifier.predict_proba([Example("What is that?"), *TRAIN])
@@ -51,6 +51,12 @@ def test_baselines_tfidf_reads_text_and_holder() -> None:
 def test_baselines_svm_answers_without_shares() -> None:
     got = Tfidf(TRAIN * 4, LABELS, svm=True).predict_proba(TRAIN)
     assert got.argmax(axis=1).tolist() == LABELS.indices(TRAIN).tolist() and set(got.ravel()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("svm", [False, True])
+def test_baselines_tfidf_of_one_label_gives_it(svm: bool) -> None:
+    got = Tfidf(TRAIN[:2], LABELS, svm=svm).predict_proba(TRAIN)
+    assert got.tolist() == [[1.0, 0.0, 0.0]] * len(TRAIN)
 
 
 def test_baselines_majority_per_target_falls_back_to_all_rows() -> None:

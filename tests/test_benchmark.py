@@ -195,8 +195,10 @@ def test_benchmark_blind_systems_never_see_their_field(
     field: str,
 ) -> None:
     asked: list[Example] = []
-    real = systems.dev_logits
-    monkeypatch.setattr(systems, "dev_logits", lambda net, rows, *more: asked.extend(rows) or real(net, rows, *more))
+    real = systems.network_logits
+    monkeypatch.setattr(
+        systems, "network_logits", lambda net, rows, *more: asked.extend(rows) or real(net, rows, *more)
+    )
     run_benchmark(make(f"systems=[{system}]", "seeds=1"), tmp_path, say=quiet, on_log=quiet)
     (given,) = trainings
     rows = [*given["splits"].train, *given["splits"].dev, *given["splits"].test, *asked]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stance.errors import ConfigError
-from stance.training.checkpoint import Progress, load_checkpoint, read_note, save_checkpoint
+from stance.training.checkpoint import Progress, check_note, load_checkpoint, save_checkpoint
 
 Training = tuple[nn.Module, torch.optim.Optimizer]
 
@@ -69,7 +69,7 @@ def test_checkpoint_before_the_first_epoch_has_no_best(folder: Path) -> None:
 
 def test_checkpoint_replaces_the_earlier_one_whole(saved: Training, folder: Path) -> None:
     save_checkpoint(folder, "key", *saved, Progress(epoch=5))
-    assert read_note(folder)["epoch"] == 5
+    assert check_note(folder, "key")["epoch"] == 5
     assert sorted(file.name for file in folder.iterdir()) == ["state.json", "state.safetensors"]
     assert [p.name for p in folder.parent.iterdir()] == ["checkpoint"]
 

@@ -14,8 +14,10 @@ from conftest import make_rows, write_jsonl
 from stance.config import compose_settings
 from stance.core import LabelSet
 from stance.cost import growth, install, part, training
+from stance.cost.growth import measure_growth
 from stance.cost.job import run_part
 from stance.cost.synthetic import write_rows
+from stance.cost.training import measure_training
 from stance.errors import ConfigError, ModelError
 from stance.line import Trained
 from stance.paths import ROOT
@@ -58,7 +60,9 @@ def test_cost_training_has_a_row_for_each_way_and_leaves_its_files(
     monkeypatch.setattr(training, "alone", here)
     monkeypatch.setattr(training, "setfit_missing", lambda: "not installed; pip install setfit")
     said: list[str] = []
-    done = run_part("training", make("tracking=mlflow"), tmp_path, say=said.append, command="benchmark.py speed")
+    done = run_part(
+        "training", measure_training, make("tracking=mlflow"), tmp_path, say=said.append, command="benchmark.py speed"
+    )
     rows = {row["way"]: row for row in done.part.numbers["rows"]}  # type: ignore[attr-defined]
     assert list(rows) == ["stance fp32", "Trainer fp32"] and rows["Trainer fp32"]["ratio"] == 1
     assert [line.split(": ")[1] for line in said] == [*rows, *list(rows)[::-1]], "the second round the other way round"
@@ -94,7 +98,7 @@ def test_cost_growth_has_a_curve_for_each_kind_of_size(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth, "alone", here)
-    done = run_part("growth", make(), tmp_path, say=quiet)
+    done = run_part("growth", measure_growth, make(), tmp_path, say=quiet)
     curves = done.part.numbers["curves"]
     named = [(curve["name"], curve["unit"], curve["sizes"]) for curve in curves]  # type: ignore[attr-defined]
     assert named == [
@@ -111,7 +115,7 @@ def test_cost_growth_has_a_curve_for_each_kind_of_size(
 def test_cost_growth_length_beyond_the_model_is_a_sentence(make: Make, tmp_path: Path) -> None:
     job = make("growth.scored=[]", "growth.prepared=[]", "growth.labels=[]", "growth.tokens=[4096]")
     with pytest.raises(ModelError, match=r"growth\.tokens: the model can't read 4096 tokens"):
-        run_part("growth", job, tmp_path, say=quiet)
+        run_part("growth", measure_growth, job, tmp_path, say=quiet)
 
 
 def test_cost_growth_slope_is_the_exponent() -> None:
@@ -141,12 +145,6 @@ def test_cost_alone_runs_elsewhere_and_tells_memory() -> None:
     assert process != os.getpid() and (memory is None or memory > 1)
     with pytest.raises(ModelError, match="ended before it was done"):
         part.alone(os._exit, 1)
-
-
-def test_cost_drawn_is_even_and_keeps_the_order() -> None:
-    found = part.drawn(range(100), 10)
-    assert len(found) == 10 and found == sorted(found) and found[-1] > 50
-    assert part.drawn([3, 1, 2], 1000) == [3, 1, 2]
 
 
 def test_cost_install_counts_what_the_light_install_requires(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Encoders by name, and those taken out of bundles."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,19 @@ import onnx
 import pytest
 from onnx import helper
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from stance import encoders
+from stance.config import compose_settings
 from stance.encoders import PACKAGED, encoder_digest, find_encoder, read_int8
 from stance.errors import ConfigError
 from stance.line import Trained
 from stance.network import new_network
 from stance.packaging.package import ship
+from stance.settings import TrainJob
+from stance.training.tokenizer import load_tokenizer
+
+MODEL = compose_settings("train", [], TrainJob).model
 
 
 @pytest.fixture
@@ -77,6 +84,25 @@ def test_encoders_of_a_shipped_bundle_are_within_its_rounding(trained: Trained, 
     own = load_file(Path(find_encoder(str(shipped))) / "model.safetensors")
     assert all(np.array_equal(values, rounded[f"encoder.{name}"]) for name, values in own.items()), "as in the bundle"
     new_network(str(shipped), 3, "mean")
+
+
+def test_encoders_read_texts_as_their_own_tokenizer_says(tiny_encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "cased"))
+    for extra in ("tokenizer_config.json", "special_tokens_map.json"):
+        (folder / extra).unlink(missing_ok=True)
+    whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ours = load_tokenizer(replace(MODEL, encoder=str(folder)))
+    pair = ("Kenya will JOIN.", "Peru: the force")
+    assert ours.encode_pairs([pair])[0].ids == whole.encode(*pair).ids
+
+
+def test_encoders_without_a_vocabulary_are_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "mute"))
+    for file in folder.iterdir():
+        if "token" in file.name or file.name.startswith("vocab"):
+            file.unlink()
+    with pytest.raises(ConfigError, match=r"model\.encoder: .*tokenizer"):
+        load_tokenizer(replace(MODEL, encoder=str(folder)))
 
 
 def test_encoders_of_a_bundle_without_config_say_so(trained: Trained, unpacked: Path, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from conftest import LABELS, make_rows
 from stance.core import Example, LabelSet
 from stance.data.splits import Splits
 from stance.errors import ConfigError
-from stance.network import new_network
+from stance.line import Trained
+from stance.network import StanceNetwork, new_network
 from stance.settings import MeasureSettings, TrainJob
-from stance.training.finetuning import FineTuned, Session, fine_tune, passes
+from stance.training.finetuning import FineTuned, LabelTask, Session, fine_tune, passes
 from stance.training.hardware import choose_device, use_bf16
 from stance.training.optimisation import loss_function, parameter_groups, schedule
-from stance.training.scoring import dev_logits, logit_scores
+from stance.training.scoring import network_logits
 from stance.training.tokenizer import load_tokenizer
 
 LABEL_SET = LabelSet(LABELS)
@@ -58,10 +59,16 @@ def test_finetuning_of_many_rows_makes_fewer_passes(job: TrainJob, most_steps: i
     assert passes(5, replace(job.train, epochs=3, most_steps=most_steps)) == made
 
 
-def test_finetuning_keeps_the_best_epoch(job: TrainJob, tmp_path: Path) -> None:
-    tuned = tune(job, tmp_path / "c", epochs=4, learning_rate=0.05, head_learning_rate=0.2)
-    scores = logit_scores(dev_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu"), SPLITS.dev, LABEL_SET)
-    assert scores["dev/macro_f1"] == pytest.approx(max(entry["dev/macro_f1"] for entry in tuned.history))
+def test_finetuning_keeps_the_best_epoch(job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mains, heads = [0.2, 0.9, 0.5], list[torch.Tensor]()
+
+    def scores(task: LabelTask, network: StanceNetwork, device: str) -> dict[str, float]:
+        heads.append(network.head.weight.detach().clone())
+        return {"dev/macro_f1": 0.0, "dev/loss": 0.0, "dev/main": mains[len(heads) - 1]}
+
+    monkeypatch.setattr(LabelTask, "scores", scores)
+    tuned = tune(job, tmp_path / "c", epochs=3)
+    assert torch.equal(tuned.network.head.weight, heads[1]) and not torch.equal(heads[1], heads[2])
 
 
 def test_finetuning_compares_epochs_by_the_main_measure(job: TrainJob, tmp_path: Path) -> None:
@@ -69,10 +76,24 @@ def test_finetuning_compares_epochs_by_the_main_measure(job: TrainJob, tmp_path:
     settings = replace(job.train, epochs=4, learning_rate=0.05, head_learning_rate=0.2)
     session = Session(seed=1, device="cpu", checkpoint=tmp_path / "c", key="key")
     tuned = fine_tune(SPLITS, LABEL_SET, job.model, settings, session, given)
-    logits = dev_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu").argmax(1).numpy()
+    logits = network_logits(tuned.network, SPLITS.dev, tuned.tokenizer, "cpu").argmax(1).numpy()
     right = float((logits == LABEL_SET.indices(SPLITS.dev)).mean())
     assert [entry["dev/main"] for entry in tuned.history] == [entry["dev/accuracy"] for entry in tuned.history]
     assert right == pytest.approx(max(entry["dev/accuracy"] for entry in tuned.history))
+
+
+def test_finetuning_a_measure_without_rows_gives_way_to_macro_f1(job: TrainJob, tmp_path: Path) -> None:
+    given = {"seen": MeasureSettings(kind="accuracy", labels=[], by="seen", value="1", merge={})}
+    session = Session(seed=1, device="cpu", checkpoint=tmp_path / "c", key="key")
+    (entry,) = fine_tune(SPLITS, LABEL_SET, job.model, replace(job.train, epochs=1), session, given).history
+    assert entry["dev/main"] == entry["dev/macro_f1"]
+
+
+def test_finetuning_a_measure_of_other_labels_is_said_first(job: TrainJob, tmp_path: Path) -> None:
+    given = {"f": MeasureSettings(kind="macro_f1", labels=["favor"], by=None, value=None, merge={})}
+    session = Session(seed=1, device="cpu", checkpoint=tmp_path / "c", key="key")
+    with pytest.raises(ConfigError, match=r"data\.measures\.f\.labels: 'favor' is not one of accept"):
+        fine_tune(SPLITS, LABEL_SET, job.model, job.train, session, given)
 
 
 def test_finetuning_stops_when_patience_ends(job: TrainJob, tmp_path: Path) -> None:
@@ -95,11 +116,42 @@ def test_finetuning_freezes_the_embeddings_if_asked(job: TrainJob, tmp_path: Pat
     assert not torch.equal(before[LAYER], after[LAYER])
 
 
-def test_finetuning_dev_logits_keep_the_order_of_rows(job: TrainJob) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"warmup": 0.9},
+        {"precision": "bf16"},
+        {"augment": {"drop_holder": 1.0}},
+        {"teachers": True},
+        {"dropout": 0.5},
+        {"layer_decay": 0.5},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_finetuning_heeds_its_settings(
+    job: TrainJob, trained: Trained, tmp_path: Path, change: dict[str, object]
+) -> None:
+    if "augment" in change:
+        change = {"augment": replace(job.train.augment, **change["augment"])}  # type: ignore[arg-type]
+    if "teachers" in change:
+        change = {"teachers": [str(trained.bundle)]}
+    plain = tune(job, tmp_path / "a", epochs=1).network.state_dict()
+    changed = tune(job, tmp_path / "b", epochs=1, **change).network.state_dict()
+    assert not torch.equal(plain["head.weight"], changed["head.weight"])
+
+
+def test_finetuning_keeps_as_many_layers_as_asked(job: TrainJob, tmp_path: Path) -> None:
+    session = Session(seed=1, device="cpu", checkpoint=tmp_path / "c", key="key")
+    tuned = fine_tune(SPLITS, LABEL_SET, replace(job.model, layers=1), replace(job.train, epochs=1), session)
+    assert [name for name in tuned.network.state_dict() if "layer.1." in name] == []
+    assert LAYER in tuned.network.state_dict()
+
+
+def test_finetuning_network_logits_keep_the_order_of_rows(job: TrainJob) -> None:
     tokenizer, network = load_tokenizer(job.model), new_network(job.model.encoder, 5, "mean")
     rows = [replace(e, text=e.text * (1 + i % 3)) for i, e in enumerate(ROWS[:9])]
-    alone = torch.cat([dev_logits(network, [row], tokenizer, "cpu") for row in rows])
-    assert torch.allclose(dev_logits(network, rows, tokenizer, "cpu"), alone, atol=1e-5)
+    alone = torch.cat([network_logits(network, [row], tokenizer, "cpu") for row in rows])
+    assert torch.allclose(network_logits(network, rows, tokenizer, "cpu"), alone, atol=1e-5)
 
 
 def loss(job: TrainJob, examples: list[Example], **changes: object) -> float:

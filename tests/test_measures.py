@@ -38,9 +38,3 @@ def test_measures_value_keeps_one_value_of_a_column() -> None:
 
 def test_measures_merge_makes_labels_coarser() -> None:
     assert score(kind="accuracy", merge={"favor": "side", "against": "side"}) == 1.0
-
-
-def test_measures_weights_count_rows_more_than_once() -> None:
-    plain = MeasureSettings(kind="accuracy", labels=[], by=None, value=None, merge={})
-    weights = np.array([0.0, 0, 0, 3])
-    assert measure_all({"m": plain}, ROWS, LABELS, PREDICTED, weights)["m"] == 0.0

@@ -20,7 +20,7 @@ def report() -> Report:
     rng = np.random.default_rng(0)
     examples = [Example(f"Row {i}.", label=LABELS.names[i % 3]) for i in range(30)]
     made = make_report(LABELS, examples, rng.dirichlet(np.ones(3), 30), resamples=20)
-    others = {name: {"macro_f1": made.scores["macro_f1"]} for name in ("majority", "tfidf+linear")}
+    others = {name: {"macro_f1": made.scores["macro_f1"]} for name in ("majority", "tfidf+logistic")}
     return replace(made, baselines=others)
 
 
@@ -47,7 +47,7 @@ def test_plots_label_their_axes(report: Report, name: str, x: str, y: str) -> No
 
 def test_plots_scores_name_the_model_and_every_baseline(report: Report) -> None:
     axes = axes_of(plots.scores(report))
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["tfidf+linear", "majority", "model"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["tfidf+logistic", "majority", "model"]
     assert [bar.get_width() for bar in axes.patches] == [pytest.approx(report.scores["macro_f1"].value)] * 3  # type: ignore[attr-defined]
 
 

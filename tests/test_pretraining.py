@@ -166,6 +166,7 @@ def test_pretraining_says_which_rows_cross(sets: Path, make: Make, tmp_path: Pat
         (["objective=hypotheses", "hold_out=unscon"], r"hold_out: got 'unscon', which has no folder in sets"),
         (["hold_out=circa"], r"hold_out: needs objective=hypotheses"),
         (["objective=hypotheses", "train.imbalance=focal"], r"train\.imbalance: got 'focal'; .* knows only none"),
+        (["train.teachers=[models/a]"], r"train\.teachers: several sets can't learn from teachers"),
         (["+label_sets.circa=nowhere"], r"labels=nowhere: not one of"),
     ],
 )

@@ -43,6 +43,15 @@ def test_report_scores_and_counts(report: Report) -> None:
     assert report.scores["recall/refuse"].value == 0.5
 
 
+def test_report_scores_apart_what_only_the_question_decides() -> None:
+    texts = ["One.", "One.", "Two.", "Two."]
+    rows = [Example(t, holder=h, label=e.label) for t, h, e in zip(texts, "abab", EXAMPLES, strict=True)]
+    rows[1] = replace(rows[1], label="refuse")
+    report = make_report(LABELS, rows, PROBABILITIES, resamples=20)
+    assert report.scores["accuracy_decided"].value == 1.0, "of the first two rows, whose text has two labels"
+    assert report.scores["accuracy"].value == 0.75
+
+
 def test_report_slices_count_each_value_of_a_row(report: Report) -> None:
     assert {name: (n, score.value) for name, (n, score) in report.slices.items()} == {
         "genre=speech": (1, 1.0),

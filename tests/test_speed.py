@@ -11,12 +11,14 @@ from conftest import make_rows, write_jsonl
 
 from stance import speed, timing
 from stance.config import compose_settings
+from stance.cost.job import Costs, run_part
+from stance.cost.part import Say
 from stance.errors import ConfigError, ModelError, StanceError
 from stance.inference.backends import WEIGHTS
 from stance.inference.bundle import copy_files, read_manifest, save_bundle
 from stance.line import Trained
 from stance.settings import SpeedJob
-from stance.speed import Measured, run_speed
+from stance.speed import Speed, measure_predicting
 
 Make = Callable[..., SpeedJob]
 
@@ -47,21 +49,29 @@ def make(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Make:
     return compose
 
 
+def measured(job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Costs:
+    return run_part("predicting", measure_predicting, job, root, say=say, command=command)
+
+
+def rows_of(done: Costs) -> list[Speed]:
+    return [Speed(**row) for row in done.part.numbers["rows"]]  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="module")
-def done(make: Make, project: Path) -> Measured:
+def done(make: Make, project: Path) -> Costs:
     """One quick measurement, tracked."""
-    return run_speed(make("tracking=mlflow"), project, say=quiet, command="benchmark.py speed rows=12")
+    return measured(make("tracking=mlflow"), project, say=quiet, command="benchmark.py speed rows=12")
 
 
-def test_speed_has_a_row_for_each_way_with_its_scores(done: Measured, trained: Trained) -> None:
+def test_speed_has_a_row_for_each_way_with_its_scores(done: Costs, trained: Trained) -> None:
     there = [name for name, file in WEIGHTS.items() if file in read_manifest(trained.bundle).files]
     missing = [name for name in there if f"- {name} is left out: the package" in done.page]
-    assert [row.way for row in done.rows] == [*timing.PLAIN, *(name for name in there if name not in missing)]
-    for row in done.rows:
+    assert [row.way for row in rows_of(done)] == [*timing.PLAIN, *(name for name in there if name not in missing)]
+    for row in rows_of(done):
         assert row.macro_f1 is not None and row.agreement is not None and row.macro_f1 > 0.5
         assert row.rate[1] <= row.rate[0] <= row.rate[2] and row.p50_ms <= row.p99_ms
         assert f"| {row.way} |" in done.page
-    by_name = {row.way: row for row in done.rows}
+    by_name = {row.way: row for row in rows_of(done)}
     reference = by_name[timing.REFERENCE]
     assert reference.ratio == reference.agreement == 1
     one = by_name["transformers batch 1"]
@@ -72,22 +82,22 @@ def test_speed_has_a_row_for_each_way_with_its_scores(done: Measured, trained: T
         assert by_name[exact].agreement == 1, "the same weights give the same answers"
 
 
-def test_speed_leaves_table_numbers_and_figure(done: Measured) -> None:
-    assert {file.name for file in done.folder.iterdir()} == {"speed.md", "speed.json", "speed.png"}
-    assert (done.folder / "speed.md").read_text("utf-8") == done.page
+def test_speed_leaves_table_numbers_and_figure(done: Costs) -> None:
+    assert {file.name for file in done.folder.iterdir()} == {"predicting.md", "predicting.json", "predicting.png"}
+    assert (done.folder / "predicting.md").read_text("utf-8") == done.page
     assert "Made by `benchmark.py speed rows=12`" in done.page and "- Limit bf16: " in done.page
-    whole = json.loads((done.folder / "speed.json").read_text("utf-8"))
-    assert [row["way"] for row in whole["rows"]] == [row.way for row in done.rows]
+    whole = json.loads((done.folder / "predicting.json").read_text("utf-8"))
+    assert [row["way"] for row in whole["rows"]] == [row.way for row in rows_of(done)]
     assert "| stance | " in done.page and whole["install_mb"]["stance"] > 20
-    assert whole["limits"] == done.limits and whole["settings"]["rows"] == 12
+    assert whole["limits"] == done.part.numbers["limits"] and whole["settings"]["rows"] == 12
 
 
-def test_speed_mlflow_has_metrics_table_and_figure(done: Measured) -> None:
+def test_speed_mlflow_has_metrics_table_and_figure(done: Costs) -> None:
     run = mlflow.get_run(done.run_id)
     assert run.info.status == "FINISHED" and run.data.tags["stage"] == "speed"
     assert {"speed/torch sentences_s", "speed/torch macro_f1", "speed/limit fp32"} <= run.data.metrics.keys()
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(done.run_id)}
-    assert {"speed.md", "figures"} <= files
+    assert {"predicting.md", "figures"} <= files
 
 
 def test_speed_light_bundle_is_measured_beside_a_fresh_network(
@@ -98,8 +108,8 @@ def test_speed_light_bundle_is_measured_beside_a_fresh_network(
     save_bundle(light, manifest, lambda draft: copy_files(trained.bundle, draft, without=heavy))
     monkeypatch.setattr(speed, "time_cold", lambda folder, one, text: one.cold.append(1.0))
     said: list[str] = []
-    found = run_speed(make(f"bundle={light}", "rounds=2"), tmp_path, say=said.append)
-    rows = {row.way: row for row in found.rows}
+    found = measured(make(f"bundle={light}", "rounds=2"), tmp_path, say=said.append)
+    rows = {row.way: row for row in rows_of(found)}
     assert list(rows) == [*timing.PLAIN, "onnx-int8"] and found.run_id is None
     assert rows["onnx-int8"].macro_f1 is not None and rows["onnx-int8"].agreement is None
     assert rows[timing.REFERENCE].macro_f1 is None
@@ -119,8 +129,8 @@ def test_speed_fresh_processes_start_in_the_first_rounds_alone(
         one.cold.append(1.0)
 
     monkeypatch.setattr(speed, "time_cold", cold)
-    found = run_speed(make("rounds=3", "cold=2"), tmp_path, say=quiet)
-    assert sorted(started) == sorted(2 * [row.way for row in found.rows if row.way != timing.REFERENCE])
+    found = measured(make("rounds=3", "cold=2"), tmp_path, say=quiet)
+    assert sorted(started) == sorted(2 * [row.way for row in rows_of(found) if row.way != timing.REFERENCE])
 
 
 def test_speed_products_are_those_of_every_token(trained: Trained) -> None:
@@ -146,7 +156,7 @@ def test_speed_wrong_input_is_a_sentence(
     make: Make, tmp_path: Path, overrides: list[str], error: type[StanceError], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        run_speed(make(*overrides), tmp_path, say=quiet)
+        measured(make(*overrides), tmp_path, say=quiet)
 
 
 def test_speed_model_for_any_labels_is_refused(make: Make, trained: Trained, tmp_path: Path) -> None:
@@ -154,4 +164,4 @@ def test_speed_model_for_any_labels_is_refused(make: Make, trained: Trained, tmp
     asked = replace(manifest, kind="hypotheses", definitions={name: name for name in manifest.labels})
     save_bundle(tmp_path / "any", asked, lambda draft: None)
     with pytest.raises(ModelError, match=r"any: answers any labels\. Give bundle="):
-        run_speed(make(f"bundle={tmp_path / 'any'}"), tmp_path, say=quiet)
+        measured(make(f"bundle={tmp_path / 'any'}"), tmp_path, say=quiet)

@@ -6,7 +6,7 @@ import pytest
 
 from stance.core import Example, LabelSet
 from stance.data.splits import Splits
-from stance.data.subsets import cross_target, few_shot, hide, leave_out, repeat, values_to_leave_out
+from stance.data.subsets import cross_target, few_shot, hide, leave_out, repeat, sample, values_to_leave_out
 from stance.errors import ConfigError, DataError
 
 LABELS = LabelSet(("pro", "con"))
@@ -79,3 +79,9 @@ def test_subsets_cross_target_must_be_two_targets(pair: str) -> None:
 def test_subsets_cross_target_of_an_unknown_target_names_those_there_are() -> None:
     with pytest.raises(DataError, match=r"no rows are left for test; .*'target 0'"):
         cross_target(SPLITS, "target 0>taxes")
+
+
+def test_subsets_sample_keeps_the_order() -> None:
+    found = sample(range(100), 10)
+    assert len(found) == 10 and found == sorted(found) and found[-1] > 50
+    assert sample([3, 1, 2], 1000) == [3, 1, 2]

@@ -1,5 +1,6 @@
 """Runs end with the right status and hold what was logged; with tracking off nothing happens."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stance.errors import ConfigError, ModelError
 from stance.line import Trained
 from stance.paths import CONFIGS
 from stance.settings import TrainJob
-from stance.tracking import download_model, flat, source_tags, start_run
+from stance.tracking import allowed, download_model, flat, source_tags, start_run
 
 JOB = compose_settings("train", [], TrainJob)
 SETTINGS = replace(JOB.tracking, experiment="statuses")
@@ -37,13 +38,10 @@ def test_tracking_flat_of_plain_values() -> None:
 )
 def test_tracking_runs_end_with_the_right_status(project: Path, error: type[BaseException] | None, status: str) -> None:
     run_id = None
-    try:
-        with start_run(SETTINGS, project, "run") as tracker:
-            run_id = tracker.run_id
-            if error:
-                raise error("disk on fire")
-    except BaseException as raised:
-        assert type(raised) is error
+    with pytest.raises(error) if error else nullcontext(), start_run(SETTINGS, project, "run") as tracker:
+        run_id = tracker.run_id
+        if error:
+            raise error("disk on fire")
     run = mlflow.get_run(run_id)
     assert run.info.status == status and mlflow.active_run() is None
     assert run.data.tags.get("error") == ("disk on fire" if error is ValueError else None)
@@ -89,6 +87,10 @@ def test_tracking_goes_on_with_a_run(project: Path) -> None:
     run = mlflow.get_run(tracker.run_id)
     assert again.run_id == tracker.run_id
     assert (run.info.run_name, run.data.metrics["x"], run.info.status) == ("first", 2.0, "FINISHED")
+
+
+def test_tracking_names_in_other_scripts_stay_apart() -> None:
+    assert allowed("test_labels/f1 支持") == "test_labels/f1 支持" and allowed("f1 für?") == "f1 für_"
 
 
 def test_tracking_off_does_nothing(tmp_path: Path) -> None:

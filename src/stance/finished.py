@@ -1,5 +1,6 @@
 """What is done with a finished bundle: evaluating it on labelled data, packaging it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,28 +11,27 @@ from stance.errors import ConfigError
 from stance.evaluation.report import Report
 from stance.inference.bundle import find_bundle, read_manifest
 from stance.inference.predictor import load_predictor
-from stance.line import measure, resolve_data
+from stance.line import Say, measure, resolve_data
 from stance.packaging.package import Parity, add_onnx, ship
 from stance.runlog import log_report, parity_metrics
 from stance.settings import EvaluateJob, LabelSettings, PackageJob, SpeedJob
 from stance.tracking import download_model, start_run
 
 
-def run_evaluate(job: EvaluateJob, root: Path) -> tuple[Report, Path]:
-    """Evaluate a bundle on a part of a data set, write report and figures, and log them."""
+def run_evaluate(job: EvaluateJob, root: Path, *, say: Say = lambda line: None) -> tuple[Report, Path]:
+    """Evaluate a bundle on a part of a data set, write report and figures, and log them; `say` is told of doubts."""
     from stance.evaluation.plots import figures
-    from stance.training.baselines import Blind
+    from stance.training.baselines import asked_blind
 
     source = locate_bundle(job.bundle, root, job)
-    predictor = load_predictor(source, backend=job.backend)
+    predictor = load_predictor(source, backend=job.backend, device=job.device)
     if predictor.manifest.kind == "hypotheses":
         predictor = (
             predictor if tuple(job.labels.names) == predictor.labels.names else predictor.asking(job.labels.names)
         )
     require_labels(job.labels, predictor.labels, source)
-    examples = _part(job, root)
-    blind = {f"{field}-blind": Blind(predictor, field) for field in ("target", "holder")}
-    report = measure(predictor, examples, blind, job.bootstrap)
+    examples = _part(job, root, predictor.manifest.data, say)
+    report = measure(predictor, examples, asked_blind(predictor), job.bootstrap)
     output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
     drawn = figures(report)
     with whole_folder(output, "report.json") as draft:
@@ -83,9 +83,17 @@ def locate_bundle(source: str | None, root: Path, job: EvaluateJob | SpeedJob) -
     return find_bundle(source, root)
 
 
-def _part(job: EvaluateJob, root: Path) -> list[Example]:
+def _part(job: EvaluateJob, root: Path, learned: Mapping[str, str], say: Say) -> list[Example]:
+    """Return the rows to evaluate on; `learned` is what the bundle notes of its data."""
     data = resolve_data(job.data, root)
     if job.part == "all":
         return read_all(data, job.labels, root=root)
-    splits = prepare(data, job.labels, root=root).splits
-    return splits.parts()[job.part]
+    prepared = prepare(data, job.labels, root=root)
+    rows = prepared.splits.parts()[job.part]
+    drawn = any(example.split is None for example in rows)
+    if drawn and learned.get("name") == data.name and learned.get("digest") != prepared.digest:
+        say(
+            f"warning: {data.name} has changed since the bundle was trained on it, and its parts were drawn anew: "
+            f"some of these {job.part} rows may be rows that it learned from. Train again, or give rows a split column"
+        )
+    return rows

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from stance.atomic import check_replaceable
 from stance.core import Classifier, Example, LabelSet
 from stance.data.augment import swap_states
 from stance.data.download import fetch_data
-from stance.data.prepared import Prepared, prepare
+from stance.data.prepared import PREPARED, Prepared, parts_digests, prepare
 from stance.data.splits import Splits
 from stance.errors import DataError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
-from stance.inference.bundle import read_manifest, save_bundle
+from stance.inference.bundle import MANIFEST, read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, save_tuned
 from stance.paths import located
@@ -29,6 +30,7 @@ from stance.settings import (
     PrepareJob,
     TrainJob,
 )
+from stance.training.checkpoint import deciding
 from stance.training.finetuning import FineTuned, OnLog, Session, fine_tune, passes
 from stance.training.hardware import choose_device
 from stance.training.tokenizer import load_tokenizer
@@ -60,6 +62,12 @@ def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
         return str(located(path, root) or root / path)
 
     path = found(settings.path)
+    target = (root / PREPARED / settings.name).resolve()
+    for given in (path, *map(found, settings.also)):
+        if target in (Path(given).resolve(), *Path(given).resolve().parents):
+            raise DataError(
+                f"{given}: lies in {target}, which preparing writes anew. Move it, or choose another data.name"
+            )
     if settings.download:
         fetch_data(settings, Path(path))
     elif settings.source.home and not Path(path).exists():
@@ -90,13 +98,14 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
         StanceError: Settings, data or encoder can't be used; an earlier bundle stays as it was.
     """
     device = choose_device(job.device)
+    check_replaceable(root / "models" / job.bundle, MANIFEST)  # now, not after hours of training
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
     job = replace(job, model=fitting_form(job.model, prepared.splits))
     models = root / "models"
     bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
-    key = _run_key(job, prepared.digest)
+    key = _run_key(job, prepared.splits)
     session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
     log_new = partial(log_inputs, job=job, prepared=prepared, root=root)
     with training_run(job, root, run_name(job, len(prepared.splits.train)), session, log_new) as (tracker, session):
@@ -118,9 +127,9 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
 
 
 def fitting_form(model: ModelSettings, splits: Splits) -> ModelSettings:
-    """Let the model read the text alone where no training row names a holder or a target."""
+    """Let the model read the text alone where no training row names a holder or a target, unless told otherwise."""
     asked = any(example.holder or example.target for example in splits.train)
-    return model if asked else replace(model, input_form="given")
+    return model if asked or model.input_form != "fields" else replace(model, input_form="given")
 
 
 def run_name(job: TrainJob, rows: int) -> str:
@@ -129,24 +138,31 @@ def run_name(job: TrainJob, rows: int) -> str:
     return f"{job.bundle} seed={job.seed} epochs={epochs} lr={job.train.learning_rate:g}"
 
 
-def _run_key(job: TrainJob, digest: str) -> str:
+def _run_key(job: TrainJob, splits: Splits) -> str:
     from stance.encoders import encoder_digest
     from stance.training.teaching import teacher_digests
 
-    train = {name: value for name, value in asdict(job.train).items() if name not in ("resume", "bootstrap", "name")}
     encoder = [encoder_digest(job.model.encoder), *teacher_digests(job.train)]
     measures = [asdict(each) for each in job.data.measures.values()]
-    whole = [digest, asdict(job.model), encoder, train, list(job.labels.names), measures[:1], job.seed]
+    whole = [
+        parts_digests(splits),
+        asdict(job.model),
+        encoder,
+        deciding(job.train),
+        list(job.labels.names),
+        measures[:1],
+        job.seed,
+    ]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, device: str) -> None:
     """Calibrate on dev and write the bundle with the trained weights."""
     from stance.evaluation.calibration import calibrate
-    from stance.training.scoring import dev_logits
+    from stance.training.scoring import network_logits
 
     labels, dev = LabelSet(tuple(job.labels.names)), prepared.splits.dev
-    logits = dev_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()
+    logits = network_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()
     fitted = calibrate(logits, labels.indices(dev), job.train.abstain_accuracy)
     data = {"name": job.data.name, "digest": prepared.digest, "label_digest": labels.digest}
     settings = {"seed": job.seed, "train": asdict(job.train)}

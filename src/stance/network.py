@@ -1,6 +1,7 @@
 """The torch model: an encoder, pooling and a linear head, in files without pickle."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,8 @@ def _keep_layers(body: PreTrainedModel, count: int) -> None:
         if position not in stay:
             del stacks[0][position]
     body.config.num_hidden_layers = count
+    if kinds := getattr(body.config, "layer_types", None):  # encoders whose layers differ in kind
+        body.config.layer_types = [kind for position, kind in enumerate(kinds) if position in stay]
 
 
 def _load_body(encoder: str) -> PreTrainedModel:
@@ -84,7 +87,7 @@ def _load_body(encoder: str) -> PreTrainedModel:
             attn_implementation="eager",
             trust_remote_code=False,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
             f"model.encoder: can't load '{encoder}': {reason}. Give a folder, or check the name"
@@ -112,8 +115,11 @@ def save_encoder(network: StanceNetwork, source: str, folder: Path) -> None:
     """Write the encoder without the head, and the tokenizer of encoder `source`: model.encoder can name the folder."""
     from transformers import AutoTokenizer
 
+    found = find_encoder(source)
     network.encoder.save_pretrained(folder)  # type: ignore[operator]
-    AutoTokenizer.from_pretrained(find_encoder(source), trust_remote_code=False).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(found, trust_remote_code=False).save_pretrained(folder)
+    if (own := Path(found) / "tokenizer.json").is_file():  # transformers may write it otherwise than it read it
+        shutil.copy2(own, folder / own.name)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

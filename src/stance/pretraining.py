@@ -4,27 +4,27 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from stance.atomic import file_hash, whole_folder
+from stance.atomic import check_replaceable, file_hash, whole_folder
 from stance.config import compose_settings
-from stance.core import Example
 from stance.data.crossing import without_crossing
+from stance.data.prepared import parts_digests
 from stance.data.splits import Splits
+from stance.data.subsets import sample
 from stance.encoding import PairTokenizer
 from stance.errors import ConfigError, summarise
 from stance.evaluation.plots import learning_curve
-from stance.inference.bundle import now
+from stance.inference.bundle import MANIFEST, now
 from stance.line import Say, run_prepare
 from stance.network import save_encoder
 from stance.paths import CONFIGS, located
-from stance.runlog import training_run
+from stance.runlog import log_part, training_run
 from stance.settings import PrepareJob, PretrainJob
 from stance.tracking import Tracker, source_tags
+from stance.training.checkpoint import deciding
 from stance.training.finetuning import FineTuned, OnLog, Session, learn, passes
 from stance.training.hardware import choose_device
 from stance.training.hypotheses import HypothesisTask
@@ -63,6 +63,7 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
         StanceError: Settings, data or encoder can't be used; an earlier result stays as it was.
     """
     device, tokenizer = choose_device(job.device), load_tokenizer(job.model)
+    check_replaceable(root / "models" / job.output, MANIFEST if job.objective == "hypotheses" else NOTE)
     sets, held_out = gather(job, root, say)
     mix = Mix(sets, job.temperature, job.train, job.seed)
     target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
@@ -139,6 +140,8 @@ def _check(job: PretrainJob, root: Path) -> None:
         )
     if job.hold_out and job.objective != "hypotheses":
         raise ConfigError("hold_out: needs objective=hypotheses. To leave a set out of an encoder: sets.NAME=null")
+    if job.train.teachers:
+        raise ConfigError("train.teachers: several sets can't learn from teachers. Set train.teachers=[]")
     if job.objective == "hypotheses" and job.train.imbalance != "none":
         raise ConfigError(f"train.imbalance: got '{job.train.imbalance}'; objective=hypotheses knows only none")
     if not set(given) - {job.hold_out}:
@@ -162,17 +165,11 @@ def _yardstick(job: PretrainJob, root: Path) -> dict[str, Splits]:
 
 def _few(splits: Splits, job: PretrainJob) -> Splits:
     """Draw at most `most_rows` rows of each part."""
-
-    def drawn(rows: list[Example]) -> list[Example]:
-        order = np.random.default_rng(0).permutation(len(rows))[: job.most_rows or None]
-        return [rows[i] for i in sorted(order)]
-
-    return Splits(*map(drawn, splits.parts().values()))
+    return Splits(*(sample(rows, job.most_rows) for rows in splits.parts().values()))
 
 
 def _run_key(job: PretrainJob, sets: list[TaskSet]) -> str:
-    whole = settings_of(job) | {"digests": [each.digest for each in sets]}
-    whole["train"] = {k: v for k, v in asdict(job.train).items() if k not in ("resume", "bootstrap", "name")}
+    whole = settings_of(job) | {"parts": [parts_digests(each.splits) for each in sets], "train": deciding(job.train)}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -213,11 +210,7 @@ def _log_inputs(tracker: Tracker, job: PretrainJob, sets: list[TaskSet], root: P
     tracker.tags({"stage": "pretrain", "bundle": job.output, **source_tags(root)})
     for each in sets:
         for part in ("train", "dev"):
-            rows = [
-                {"text": e.text, "holder": e.holder, "target": e.target, "label": e.label}
-                for e in each.splits.parts()[part]
-            ]
-            tracker.dataset(each.name, part, each.digest, str(job.sets[each.name]), rows)
+            log_part(tracker, each.name, part, str(job.sets[each.name]), each.splits.parts()[part])
 
 
 def _log_results(tracker: Tracker, tuned: FineTuned, table: str, scores: Mapping[str, float]) -> None:

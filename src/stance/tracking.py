@@ -190,7 +190,7 @@ def source_tags(root: Path) -> dict[str, str]:
 
 def allowed(name: str) -> str:
     """Return `name` with what MLflow forbids in names replaced by underscores, such as the slashes of an address."""
-    cleaned = re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)
+    cleaned = re.sub(r"[^\w./: -]", "_", name)
     plain = posixpath.normpath(cleaned) == cleaned and not cleaned.startswith(("/", "."))
     return cleaned if plain else cleaned.replace("/", "_").lstrip(".")
 

@@ -17,7 +17,9 @@ from stance.data.splits import PARTS, Splits, split_examples
 from stance.errors import DataError, MissingExtraError, summarise
 from stance.settings import DataSettings, LabelSettings
 
-FORMAT = 2
+FORMAT = 3
+PREPARED = Path("data", "processed")
+"""Below the project's folder: where prepared data sets lie, each in a folder of its name."""
 CHUNK = 50_000
 """Rows that are turned into Parquet, or back, at a time."""
 TokensCut = Callable[[Sequence[Example]], list[int]]
@@ -54,7 +56,7 @@ def prepare(
     Raises:
         DataError: The file can't be read, or the checks found errors; what was prepared before stays.
     """
-    folder = root / "data" / "processed" / settings.name
+    folder = root / PREPARED / settings.name
     fingerprint = _fingerprint(settings, labels, root)
     if not force:
         manifest = _manifest(folder)
@@ -115,6 +117,11 @@ def rows_digest(examples: Sequence[Example]) -> str:
     for example in examples:
         digest.update(json.dumps(_values(example), sort_keys=True, default=list).encode())
     return digest.hexdigest()
+
+
+def parts_digests(splits: Splits) -> list[str]:
+    """Return the digest of each part, in order: it also changes when rows move from one part to another."""
+    return [rows_digest(part) for part in splits.parts().values()]
 
 
 def _values(example: Example) -> dict[str, Any]:

@@ -43,11 +43,11 @@ def calibrate(logits: Array, gold: npt.NDArray[np.int64], abstain_accuracy: floa
     probabilities = softmax(logits, temperature)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == gold
     order = np.argsort(-confidence, kind="stable")
-    correct = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    ends = np.append(np.diff(confidence[order]) < 0, True)  # rows of one confidence are answered together
-    good = np.flatnonzero((correct >= abstain_accuracy) & ends)
+    ends = np.flatnonzero(np.append(np.diff(confidence[order]) < 0, True))  # rows of one confidence go together
+    correct = np.cumsum(right[order])[ends] / (ends + 1)
+    good = ends[correct >= abstain_accuracy]
     if len(good) and good[-1] == len(order) - 1:
         return Calibration(temperature, 0.0)
-    half = len(order) // 2
-    last = int(good[-1]) if len(good) else half + int(np.argmax((correct * ends)[half:]))
+    enough = ends >= len(order) // 2
+    last = good[-1] if len(good) else ends[enough][np.argmax(correct[enough])]
     return Calibration(temperature, float(confidence[order[last]]))

@@ -6,8 +6,26 @@ import numpy as np
 import numpy.typing as npt
 
 from stance.core import Array, Example, LabelSet
+from stance.errors import ConfigError
 from stance.evaluation.metrics import Labels, accuracy, f1_scores, macro_f1
 from stance.settings import MeasureSettings
+
+
+def check_measures(measures: Mapping[str, MeasureSettings], labels: LabelSet) -> None:
+    """Raise ConfigError for a measure that counts a label which the label set doesn't have."""
+    for name, settings in measures.items():
+        known = {settings.merge.get(label, label) for label in labels.names}
+        unknown = [label for label in settings.labels if label not in known]
+        if unknown:
+            raise ConfigError(
+                f"data.measures.{name}.labels: '{unknown[0]}' is not one of {', '.join(sorted(known))}. "
+                "Take the label set of the data set, or other measures"
+            )
+
+
+def has_rows(settings: MeasureSettings, examples: Sequence[Example]) -> bool:
+    """Tell whether any of the examples counts for the measure."""
+    return bool(_row_sets(settings, examples))
 
 
 def measure_all(
@@ -15,7 +33,6 @@ def measure_all(
     examples: Sequence[Example],
     labels: LabelSet,
     predicted: Labels,
-    weights: Array | None = None,
 ) -> dict[str, float]:
     """Return every measure of a data set, 0 to 1, in order; the first is its main one.
 
@@ -24,10 +41,8 @@ def measure_all(
         examples: Labelled, n_examples.
         labels: The label set.
         predicted: Positions of the predicted labels, shape (n_examples,).
-        weights: How often each row counts, shape (n_examples,); None: once.
     """
-    ones = np.ones(len(examples)) if weights is None else weights
-    values = measure_resampled(measures, examples, labels, predicted, ones[None])
+    values = measure_resampled(measures, examples, labels, predicted, np.ones((1, len(examples))))
     return {name: float(value[0]) for name, value in values.items()}
 
 

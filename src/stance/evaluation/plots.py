@@ -10,7 +10,7 @@ from stance.evaluation.compare import Compared
 from stance.evaluation.metrics import reliability_bins, risk_coverage
 from stance.evaluation.report import Report
 
-BLUE, ORANGE, GREY = "#2b6cb0", "#c05621", "#718096"
+BLUE, GREY = "#2b6cb0", "#718096"
 
 
 def figures(report: Report) -> dict[str, Figure]:

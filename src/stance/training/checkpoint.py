@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,15 @@ from torch import Tensor, nn
 from stance.atomic import whole_folder
 from stance.errors import ConfigError
 from stance.network import save_tensors
+from stance.settings import TrainSettings
+
+UNUSED = ("name", "resume", "bootstrap", "abstain_accuracy", "checkpoint_steps")
+"""Values of train= that change no weight."""
+
+
+def deciding(settings: TrainSettings) -> dict[str, Any]:
+    """Return the values of train= that the weights depend on: with others an interrupted training can go on."""
+    return {name: value for name, value in asdict(settings).items() if name not in UNUSED}
 
 
 @dataclass
@@ -73,26 +82,16 @@ def save_checkpoint(
         (draft / "state.json").write_text(json.dumps(note), encoding="utf-8")
 
 
-def read_note(folder: Path) -> dict[str, Any]:
-    """Return the checkpoint's run key and progress.
-
-    Raises:
-        ConfigError: There is no checkpoint.
-    """
-    try:
-        note: dict[str, Any] = json.loads((folder / "state.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"train.resume: no checkpoint in {folder}; start with train.resume=false") from error
-    return note
-
-
 def check_note(folder: Path, run_key: str) -> dict[str, Any]:
     """Return the note of a checkpoint that fits.
 
     Raises:
         ConfigError: There is no checkpoint, or it is of other settings, data or seed.
     """
-    note = read_note(folder)
+    try:
+        note: dict[str, Any] = json.loads((folder / "state.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"train.resume: no checkpoint in {folder}; start with train.resume=false") from error
     if note.pop("run_key") != run_key:
         raise ConfigError(
             f"train.resume: the checkpoint in {folder} is of other settings, data or seed. "

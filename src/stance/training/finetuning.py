@@ -15,13 +15,13 @@ from stance.data.augment import augment
 from stance.data.splits import Splits
 from stance.encoding import Batch, PairTokenizer
 from stance.errors import ConfigError
-from stance.evaluation.measures import measure_all
+from stance.evaluation.measures import check_measures, has_rows, measure_all
 from stance.network import StanceNetwork, new_network
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from stance.training.hardware import use_bf16
 from stance.training.optimisation import loss_function, parameter_groups, schedule
-from stance.training.scoring import as_tensors, dev_logits, logit_scores
+from stance.training.scoring import as_tensors, logit_scores, network_logits
 from stance.training.task import Task, bucketed
 from stance.training.teaching import taught
 from stance.training.tokenizer import load_tokenizer
@@ -74,11 +74,15 @@ class LabelTask:
             yield self.tokenizer.pad(rows, positions, multiple=8), torch.from_numpy(gold[positions])
 
     def scores(self, network: StanceNetwork, device: str) -> dict[str, float]:
-        """Return the scores on dev; dev/main is the data set's first measure, by which epochs are compared."""
+        """Return the scores on dev; dev/main, by which epochs are compared, is the data set's first measure.
+
+        It is macro-F1 where that measure counts no row of dev.
+        """
         dev = self.splits.dev
-        logits = dev_logits(network, dev, self.tokenizer, device)
+        logits = network_logits(network, dev, self.tokenizer, device)
         scores = logit_scores(logits, dev, self.labels)
-        named = measure_all(self.measures, dev, self.labels, logits.argmax(1).numpy())
+        main = {name: given for name, given in list(self.measures.items())[:1] if has_rows(given, dev)}
+        named = measure_all(main, dev, self.labels, logits.argmax(1).numpy())
         return scores | {"dev/main": next(iter(named.values()), scores["dev/macro_f1"])}
 
 
@@ -124,9 +128,10 @@ def fine_tune(
         measures: The data set's own, the main one first; None: macro-F1.
 
     Raises:
-        ConfigError: The encoder can't be loaded, a teacher has other labels, or there is no fitting checkpoint to
-            resume.
+        ConfigError: The encoder can't be loaded, a teacher or a measure has other labels, or there is no fitting
+            checkpoint to resume.
     """
+    check_measures(measures or {}, labels)
     tokenizer, goals = load_tokenizer(model), taught(splits.train, labels, settings)
     task = LabelTask(splits, labels, settings, tokenizer, session.seed, measures or {}, goals)
     return learn(task, model, settings, session, tokenizer)
@@ -153,7 +158,7 @@ def learn(
         for batch, gold in task.batches(progress.epoch, progress.batch):
             step = progress.epoch * task.steps + progress.batch
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * schedule(step / total, settings.warmup)
+                group["lr"] = peak * schedule((step + 1) / (total + 1), settings.warmup)
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
                 logits = network.train()(*as_tensors(batch, device))
             loss = loss_of(logits.float(), gold.to(device))

@@ -52,7 +52,8 @@ class HypothesisTask:
         rng = np.random.default_rng([self.mix.seed, epoch])
         drawn = list(self.mix.rows(rng))
         worded = [self._wordings(self.mix.sets[number].definitions, example, rng) for number, example in drawn]
-        pairs = [render_hypothesis(e, words) for (_, e), ws in zip(drawn, worded, strict=True) for words in ws]
+        form = self.tokenizer.input_form
+        pairs = [render_hypothesis(e, words, form) for (_, e), ws in zip(drawn, worded, strict=True) for words in ws]
         rows = self.tokenizer.encode_pairs(pairs)
         sizes = np.array([len(words) for words in worded])
         ends = np.cumsum(sizes)
@@ -75,8 +76,6 @@ class HypothesisTask:
         """Return the dev scores of each set, and their means."""
         logits = {
             each.name: hypothesis_logits(network, each.splits.dev, each.definitions, self.tokenizer, device)
-            .double()
-            .numpy()
             for each in self.mix.sets
         }
         return mean_scores(self.mix.sets, logits)
@@ -91,17 +90,10 @@ class HypothesisLoss(nn.Module):
 
     def forward(self, logits: Tensor, owners: Tensor) -> Tensor:
         """Take logits (hypotheses, 1) and the row of each (hypotheses,): rows together, the right one first."""
-        counts = owners.bincount()
-        starts = counts.cumsum(0) - counts
-        total = logits.new_zeros(())
-        for size in sorted(set(counts.tolist())):
-            first = starts[counts == size]
-            block = logits.squeeze(1)[first[:, None] + torch.arange(size, device=first.device)]
-            right = torch.zeros_like(first)
-            total = total + nn.functional.cross_entropy(
-                block, right, label_smoothing=self.label_smoothing, reduction="sum"
-            )
-        return total / len(counts)
+        first, smoothing = owners.new_zeros(1), self.label_smoothing
+        rows = torch.split(logits.squeeze(1), owners.bincount().tolist())
+        losses = [nn.functional.cross_entropy(row[None], first, label_smoothing=smoothing) for row in rows]
+        return torch.stack(losses).mean()
 
 
 def reworded(name: str, definition: str, rng: np.random.Generator) -> str:
@@ -119,6 +111,7 @@ def hypothesis_logits(
     device: str,
 ) -> Tensor:
     """Return the scores of all labels' hypotheses, shape (n_examples, n_labels), in float32."""
-    pairs = [render_hypothesis(example, words) for example in examples for words in definitions.values()]
+    form = tokenizer.input_form
+    pairs = [render_hypothesis(example, words, form) for example in examples for words in definitions.values()]
     scores = encoded_logits(network, tokenizer.encode_pairs(pairs), tokenizer, device)
     return scores.reshape(len(examples), len(definitions))

@@ -5,22 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from stance.core import Array, Example, LabelSet
+from stance.core import Example, LabelSet
 from stance.data.augment import augment
 from stance.data.splits import Splits
 from stance.encoding import Batch, PairTokenizer
-from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
+from stance.evaluation.metrics import Labels
 from stance.network import StanceNetwork
 from stance.settings import TrainSettings
 from stance.training.optimisation import loss_function
-from stance.training.scoring import dev_logits
+from stance.training.scoring import logit_scores, network_logits
 from stance.training.task import bucketed
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def rows_each(sizes: Sequence[int], temperature: float) -> list[int]:
     return [max(1, round(float(share))) for share in sum(sizes) * weights / weights.sum()]
 
 
-def draw(size: int, count: int, rng: np.random.Generator) -> Positions:
+def draw(size: int, count: int, rng: np.random.Generator) -> Labels:
     """Draw `count` of `size` positions, each as often as the others or once more."""
     return np.concatenate([rng.permutation(size) for _ in range(math.ceil(count / size))])[:count]
 
@@ -124,7 +121,7 @@ class MultiTask:
     def scores(self, network: StanceNetwork, device: str) -> dict[str, float]:
         """Return the dev scores of each set, and their means."""
         logits = {
-            each.name: dev_logits(network, each.splits.dev, self.tokenizer, device)[:, column].double().numpy()
+            each.name: network_logits(network, each.splits.dev, self.tokenizer, device)[:, column]
             for each, column in zip(self.mix.sets, self.columns, strict=True)
         }
         return mean_scores(self.mix.sets, logits)
@@ -147,20 +144,10 @@ class HeadsLoss(nn.Module):
         return total / len(gold)
 
 
-def mean_scores(sets: Sequence[TaskSet], logits: Mapping[str, Array]) -> dict[str, float]:
+def mean_scores(sets: Sequence[TaskSet], logits: Mapping[str, Tensor]) -> dict[str, float]:
     """Return macro-F1 of each set on dev and the means of macro-F1 (dev/main, too), accuracy and loss over the sets."""
-    named, rows = {}, []
-    for each in sets:
-        scores = set_scores(each.labels.indices(each.splits.dev), logits[each.name])
-        named[f"dev_sets/{each.name}"] = scores[0]
-        rows.append(scores)
-    means = np.mean(rows, axis=0)
-    mean = dict(zip(("dev/macro_f1", "dev/accuracy", "dev/loss"), means.tolist(), strict=True))
+    scores = {each.name: logit_scores(logits[each.name], each.splits.dev, each.labels) for each in sets}
+    named = {f"dev_sets/{name}": values["dev/macro_f1"] for name, values in scores.items()}
+    first = next(iter(scores.values()))
+    mean = {measure: float(np.mean([values[measure] for values in scores.values()])) for measure in first}
     return mean | {"dev/main": mean["dev/macro_f1"]} | named
-
-
-def set_scores(gold: Positions, logits: Array) -> tuple[float, float, float]:
-    """Return macro-F1, accuracy and cross-entropy of logits (n_examples, n_labels)."""
-    confusion = confusion_matrix(gold, logits.argmax(axis=1), logits.shape[1])
-    loss = nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(gold)).item()
-    return float(macro_f1(confusion)), float(accuracy(confusion)), loss

@@ -1,4 +1,4 @@
-"""Logits of a network while it learns, and the scores by which its epochs are compared."""
+"""Logits of a network that is in memory, and the scores by which its epochs are compared."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,9 @@ from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from stance.network import StanceNetwork
 
 
-def dev_logits(network: StanceNetwork, examples: Sequence[Example], tokenizer: PairTokenizer, device: str) -> Tensor:
+def network_logits(
+    network: StanceNetwork, examples: Sequence[Example], tokenizer: PairTokenizer, device: str
+) -> Tensor:
     """Return logits of shape (n_examples, n_labels) in float32."""
     return encoded_logits(network, tokenizer.encode(examples), tokenizer, device)
 

@@ -15,8 +15,9 @@ from stance.evaluation.calibration import softmax
 from stance.network import StanceNetwork
 from stance.settings import MeasureSettings, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
+from stance.training.checkpoint import deciding
 from stance.training.finetuning import OnLog, Session, fine_tune
-from stance.training.scoring import dev_logits
+from stance.training.scoring import network_logits
 from stance.training.setfit_baseline import SetFit
 from stance.training.teaching import teacher_digests
 
@@ -62,11 +63,7 @@ class Recipe:
             return plain | {"steps": self.setfit_steps}
         plain["teachers"] = teacher_digests(self.train)
         plain["main measure"] = asdict(next(iter(self.measures.values())))
-        return plain | {"train": {k: v for k, v in asdict(self.train).items() if k not in UNUSED}}
-
-
-UNUSED = ("name", "resume", "bootstrap", "abstain_accuracy", "checkpoint_steps")
-"""Values of train= that change no prediction."""
+        return plain | {"train": deciding(self.train)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Tuned:
 
     def predict_proba(self, examples: Sequence[Example]) -> Array:
         """Return shape (n_examples, n_labels)."""
-        return softmax(dev_logits(self.network, examples, self.tokenizer, self.device).double().numpy())
+        return softmax(network_logits(self.network, examples, self.tokenizer, self.device).double().numpy())
 
 
 def fit(

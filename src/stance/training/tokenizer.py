@@ -1,5 +1,7 @@
 """The tokenizer that belongs to an encoder."""
 
+from pathlib import Path
+
 from stance.encoders import find_encoder
 from stance.encoding import PairTokenizer
 from stance.errors import ConfigError
@@ -10,15 +12,19 @@ def load_tokenizer(model: ModelSettings) -> PairTokenizer:
     """Return the tokenizer of the encoder.
 
     Raises:
-        ConfigError: It can't be loaded.
+        ConfigError: It can't be loaded, or knows no words.
     """
     from transformers import AutoTokenizer
 
+    folder = find_encoder(model.encoder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(find_encoder(model.encoder), trust_remote_code=False)
-        given = tokenizer.backend_tokenizer.to_str()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        given, pad_id = tokenizer.backend_tokenizer.to_str(), int(tokenizer.pad_token_id or 0)
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigError(f"model.encoder: no tokenizer for '{model.encoder}': {str(error).splitlines()[0]}") from error
-    return PairTokenizer(
-        given, max_length=model.max_length, input_form=model.input_form, pad_id=int(tokenizer.pad_token_id or 0)
-    )
+    own = Path(folder) / "tokenizer.json"
+    if own.is_file():  # as it is: transformers may rebuild it from less than it says, such as in small letters
+        given = own.read_text("utf-8")
+    elif len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ConfigError(f"model.encoder: '{model.encoder}' has no tokenizer.json and no vocabulary. Add its own")
+    return PairTokenizer(given, max_length=model.max_length, input_form=model.input_form, pad_id=pad_id)
