@@ -10,20 +10,21 @@ from stance.inference.bundle import MANIFEST, find_bundle
 from stance.inference.predictor import Predictor, load_predictor
 
 
-def load(model: str | os.PathLike[str] | None = None, *, backend: str = "auto") -> Predictor:
+def load(model: str | os.PathLike[str] | None = None, *, backend: str = "auto", device: str = "cpu") -> Predictor:
     """Load a model.
 
     Args:
         model: A bundle's folder, or models:/NAME@ALIAS from the MLflow registry; None means
             $STANCE_MODEL, else the newest bundle that training left, else the carried one.
         backend: auto (see stance.inference.backends.choose_backend), openvino, onnx-int8, onnx or torch.
+        device: cpu, or cuda for a GPU, where the bundle's torch weights run.
 
     Raises:
-        ModelError: There is no such model, or it is damaged.
+        ModelError: There is no such model, it is damaged, or torch has no such device.
     """
     if model is not None and str(model).startswith("models:/"):
-        return load_predictor(_from_registry(str(model)), backend=backend)
-    return load_predictor(model, backend=backend)
+        model = _from_registry(str(model))
+    return load_predictor(model, backend=backend, device=device)
 
 
 def predict(

@@ -1,11 +1,11 @@
 """What of a job goes into its MLflow run: inputs, scores, figures, tables."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stance.core import LabelSet
+from stance.core import Example, LabelSet
 from stance.data.prepared import Prepared, rows_digest
 from stance.evaluation.plots import figures, learning_curve
 from stance.evaluation.report import FIRST, Report, summary_table
@@ -51,8 +51,13 @@ def log_data(tracker: Tracker, data: DataSettings, prepared: Prepared) -> None:
     """Log the report and the parts of a prepared data set."""
     tracker.text(prepared.report, "data/report.txt")
     for part, examples in prepared.splits.parts().items():
-        rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
-        tracker.dataset(data.name, part, rows_digest(examples), str(data.path), rows)
+        log_part(tracker, data.name, part, str(data.path), examples)
+
+
+def log_part(tracker: Tracker, name: str, part: str, source: str, examples: Sequence[Example]) -> None:
+    """Log rows as an input of the run, with their digest."""
+    rows = [{"text": e.text, "holder": e.holder, "target": e.target, "label": e.label} for e in examples]
+    tracker.dataset(name, part, rows_digest(examples), source, rows)
 
 
 def log_results(tracker: Tracker, report: Report, tuned: FineTuned, parity: Mapping[str, Parity]) -> None:

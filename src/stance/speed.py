@@ -1,21 +1,21 @@
 """What `scripts/benchmark.py speed` does, from settings to a table of speeds beside the scores of the same rows."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
+from stance.cost.growth import measure_growth
 from stance.cost.install import install_sizes, install_table
-from stance.cost.job import run_part
-from stance.cost.part import Say, drawn, spread
+from stance.cost.job import Measure, run_part
+from stance.cost.part import Part, Say, spread
+from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
+from stance.data.subsets import sample
 from stance.errors import ModelError
 from stance.evaluation.metrics import confusion_matrix, macro_f1
 from stance.evaluation.plots import throughput
@@ -40,7 +40,6 @@ from stance.timing import (
     time_cold,
     time_round,
 )
-from stance.tracking import Tracker, source_tags, start_run
 
 HEADS = ["way", "sentences/s", f"against {REFERENCE}", "of the fp32 limit", "of the bf16 limit", "p50 ms", "p99 ms"]
 HEADS += ["macro-F1", "agreement", "first answer s", "memory MB"]
@@ -63,56 +62,46 @@ class Speed:
     memory_mb: float | None
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a measurement leaves behind; `limits` are the sentences/s that the bare matrix products would allow."""
-
-    folder: Path
-    page: str
-    rows: Sequence[Speed]
-    limits: Mapping[str, float]
-    run_id: str | None
-
-
 def main(job: SpeedJob) -> None:
     """Measure each part that is asked for, and print its table."""
     command = f"python scripts/benchmark.py speed {shlex.join(sys.argv[1:])}".strip()
-    for part in job.parts:
-        measure = run_speed if part == "predicting" else partial(run_part, part)
-        done = measure(job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command)
+    for name in job.parts:
+        done = run_part(name, PARTS[name], job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command)
         sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
 
 
-def run_speed(job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Measured:
-    """Measure every way that the bundle offers in alternating rounds; write and log the table.
-
-    Args:
-        job: All settings.
-        root: The project's folder.
-        say: Called with a line for each step.
-        command: What was typed, for the page.
+def measure_predicting(job: SpeedJob, root: Path, say: Say) -> Part:
+    """Measure every way that the bundle offers in alternating rounds.
 
     Raises:
-        StanceError: The bundle or the data can't be used; an earlier result stays as it was.
+        StanceError: The bundle or the data can't be used.
     """
     bundle = locate_bundle(job.bundle, root, job)
     manifest = read_manifest(bundle)
     if manifest.kind != "labels":
         raise ModelError(f"{bundle}: answers any labels. Give bundle= one that was trained on its own")
     require_labels(job.labels, manifest.label_set, bundle)
-    examples = drawn(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
+    examples = sample(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
     say(f"measuring {bundle} on {len(examples):,} sentences")
     timed, limits, notes = _measure(job, bundle, examples, say)
     rows = _rows(timed, examples, manifest.label_set, limits, has_trained_weights(bundle))
     installed = install_sizes()
-    page = f"{_page(bundle.name, rows, notes, command)}\n{install_table(installed)}"
-    with start_run(job.tracking, root, f"speed of {bundle.name}") as tracker:
-        _write(root / job.output, job, rows, page, {"limits": dict(limits), "install_mb": installed})
-        tracker.settings(job)
-        tracker.tags({"stage": "speed", "data.digest": rows_digest(examples), **source_tags(root)})
-        _log(tracker, rows, limits, page)
-        tracker.metrics({f"speed/install {name} MB": size for name, size in installed.items()})
-    return Measured(root / job.output, page, rows, limits, tracker.run_id)
+    numbers = {
+        "bundle": str(bundle),
+        "data_digest": rows_digest(examples),
+        "limits": limits,  # the sentences a second that the bare matrix products would allow
+        "install_mb": installed,
+        "rows": [asdict(row) for row in rows],
+    }
+    page = f"{_page(bundle.name, rows, notes)}\n{install_table(installed)}"
+    return Part(page, numbers, _metrics(rows, limits, installed), throughput({row.way: row.rate for row in rows}))
+
+
+PARTS: dict[str, Measure] = {
+    "predicting": measure_predicting,
+    "training": measure_training,
+    "growth": measure_growth,
+}
 
 
 def _measure(
@@ -175,18 +164,15 @@ def _rows(
     return rows
 
 
-def _page(name: str, rows: Sequence[Speed], notes: Sequence[str], command: str) -> str:
+def _page(name: str, rows: Sequence[Speed], notes: Sequence[str]) -> str:
     """Return the page: the table, how it was measured, the limits, what is missing and why."""
-    made = f"Made by `{command}`\n\n" if command else ""
-    notes = list(notes)
+    notes = [f"Measured on the bundle {name}", *notes]
     if all(row.agreement is None for row in rows):
         notes.append(
             "The bundle has no torch weights: the transformers rows run a fresh network of the same encoder, as "
             "fast but untrained, so that they have no score and nothing to agree with"
         )
-    return f"# Speed of {name}\n\n{made}{markdown_table(HEADS, [_cells(row) for row in rows])}\n" + "".join(
-        f"- {note}\n" for note in notes
-    )
+    return markdown_table(HEADS, [_cells(row) for row in rows]) + "\n" + "".join(f"- {note}\n" for note in notes)
 
 
 def _cells(row: Speed) -> list[str]:
@@ -208,20 +194,11 @@ def _cells(row: Speed) -> list[str]:
     ]
 
 
-def _write(output: Path, job: SpeedJob, rows: Sequence[Speed], page: str, others: Mapping[str, object]) -> None:
-    whole = {"settings": asdict(job), **others, "rows": [asdict(row) for row in rows]}
-    with whole_folder(output, "speed.json") as draft:
-        (draft / "speed.md").write_text(page, encoding="utf-8")
-        (draft / "speed.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False), encoding="utf-8")
-        throughput({row.way: row.rate for row in rows}).savefig(draft / "speed.png")
-
-
-def _log(tracker: Tracker, rows: Sequence[Speed], limits: Mapping[str, float], page: str) -> None:
-    tracker.metrics({f"speed/limit {name}": value for name, value in limits.items()})
+def _metrics(rows: Sequence[Speed], limits: Mapping[str, float], installed: Mapping[str, float]) -> dict[str, float]:
+    metrics = {f"speed/limit {name}": value for name, value in limits.items()}
+    metrics |= {f"speed/install {name} MB": size for name, size in installed.items()}
     for row in rows:
         values = {"sentences_s": row.rate[0], "ratio": row.ratio, "p50_ms": row.p50_ms, "macro_f1": row.macro_f1}
         values |= {"agreement": row.agreement, "cold_s": row.cold_s[0], "memory_mb": row.memory_mb}
-        tracker.metrics({f"speed/{row.way} {key}": value for key, value in values.items() if value is not None})
-    tracker.figure(throughput({row.way: row.rate for row in rows}), "speed")
-    tracker.text(page, "speed.md")
-    tracker.tags({"mlflow.note.content": page[:5000]})
+        metrics |= {f"speed/{row.way} {key}": value for key, value in values.items() if value is not None}
+    return metrics

@@ -46,7 +46,7 @@ def render(example: Example, input_form: str) -> Pair:
     return _folded(*INPUT_FORMS[input_form](example))
 
 
-def render_hypothesis(example: Example, definition: str) -> Pair:
+def render_hypothesis(example: Example, definition: str, input_form: str) -> Pair:
     """Return (the sentence, what a label means said of holder and target), white space folded.
 
     The definition comes first, so that a pair too long for the model never loses it.
@@ -54,8 +54,10 @@ def render_hypothesis(example: Example, definition: str) -> Pair:
     Args:
         example: Its label is not looked at.
         definition: The label in words, such as "is for the target".
+        input_form: A name in INPUT_FORMS.
     """
-    return _folded(example.text, f"{definition} - {_fields(example)[1]}")
+    sentence, question = INPUT_FORMS[input_form](example)
+    return _folded(sentence, f"{definition} - {question}")
 
 
 def _folded(sentence: str, question: str) -> Pair:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from stance.evaluation.calibration import calibrate
-from stance.evaluation.metrics import accuracy, confusion_matrix, macro_f1
+from stance.evaluation.metrics import Labels, accuracy, confusion_matrix, macro_f1
 from stance.inference.predictor import load_predictor
 from stance.packaging.package import save_tuned
 from stance.settings import PretrainJob
 from stance.training.finetuning import FineTuned
 from stance.training.hypotheses import hypothesis_logits
-from stance.training.multitask import Positions, TaskSet
+from stance.training.multitask import TaskSet
 
 
 def save_zero_shot(target: Path, job: PretrainJob, sets: Sequence[TaskSet], tuned: FineTuned, device: str) -> None:
@@ -72,7 +72,7 @@ def score_zero_shot(bundle: Path, sets: Sequence[TaskSet], held_out: TaskSet | N
     return "\n".join(lines), scores
 
 
-def _scores(gold: Positions, guess: Positions, n_labels: int) -> tuple[float, float]:
+def _scores(gold: Labels, guess: Labels, n_labels: int) -> tuple[float, float]:
     confusion = confusion_matrix(gold, guess, n_labels)
     return float(macro_f1(confusion)), float(accuracy(confusion))
 

@@ -79,7 +79,8 @@ def _head(job: BenchmarkJob, splits: Splits, labels: LabelSet, command: str) -> 
     lines = [
         f"# Benchmark: {job.data.name}\n",
         f"Made by `{command}`; every setting is in settings.json.",
-        f"Model: {job.model.encoder}, train={job.train.name}, at most {job.train.epochs} epochs; {job.seeds} seeds.\n",
+        f"Model: {job.model.encoder}, train={job.train.name}, at most {job.train.epochs} epochs; {job.seeds} seeds.",
+        f"Cite: {job.data.source.citation}.\n" if job.data.source.citation else "",
         "## Data\n",
         markdown_table(heads, rows),
     ]

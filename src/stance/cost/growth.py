@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from stance.core import Example, LabelSet
-from stance.cost.part import Part, Say, alone, drawn
+from stance.cost.part import Part, Say, alone
 from stance.cost.scoring import COLUMNS, score_timed
 from stance.cost.synthetic import write_rows
 from stance.cost.training import Lesson, time_training
 from stance.data.prepared import prepare
 from stance.data.rows import PLAIN
+from stance.data.subsets import sample
 from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.evaluation.plots import growth
@@ -76,10 +77,10 @@ def measure_growth(job: SpeedJob, root: Path, say: Say) -> Part:
     require_labels(job.labels, manifest.label_set, bundle)
     backend = open_backend(bundle, manifest)
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
-    test = drawn(splits.test, job.rows)
+    test = sample(splits.test, job.rows)
     data = replace(job.data, name="growth", also=[], files={}, format=PLAIN, columns=COLUMNS, download=False)
     data = replace(data, split=replace(data.split, by="group"), on_leak="warn", on_contradiction="warn")
-    train = drawn(splits.train, job.growth.label_rows)
+    train = sample(splits.train, job.growth.label_rows)
     settings = replace(job.train, epochs=1, resume=False)
     lesson = Lesson(train, [], labels, job.model, settings, choose_device(job.training.device))
     with TemporaryDirectory() as folder:

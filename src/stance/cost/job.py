@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stance.atomic import whole_folder
-from stance.cost.growth import measure_growth
 from stance.cost.part import Part, Say
-from stance.cost.training import measure_training
 from stance.settings import SpeedJob
 from stance.tracking import source_tags, start_run
 
-PARTS: dict[str, Callable[[SpeedJob, Path, Say], Part]] = {"training": measure_training, "growth": measure_growth}
+Measure = Callable[[SpeedJob, Path, Say], Part]
 
 
 @dataclass(frozen=True)
@@ -25,23 +23,24 @@ class Costs:
     run_id: str | None
 
 
-def run_part(name: str, job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Costs:
-    """Measure a part of PARTS into the folder OUTPUT-NAME and an MLflow run of its own.
+def run_part(name: str, measure: Measure, job: SpeedJob, root: Path, *, say: Say, command: str = "") -> Costs:
+    """Measure a part into the folder OUTPUT-NAME and an MLflow run of its own.
 
     Args:
-        name: Of the part.
+        name: Of the part, for files and the run.
+        measure: What measures it.
         job: All settings.
         root: The project's folder.
         say: Called with a line for each step.
         command: What was typed, for the page.
 
     Raises:
-        StanceError: The data or the encoder can't be used; an earlier result stays as it was.
+        StanceError: The bundle, the data or the encoder can't be used; an earlier result stays as it was.
     """
     folder = (root / job.output).with_name(f"{Path(job.output).name}-{name}")
-    part = PARTS[name](job, root, say)
+    part = measure(job, root, say)
     made = f"Made by `{command}`\n\n" if command else ""
-    page = f"# Cost: {name}\n\n{made}{part.page}"
+    page = f"# Cost of {name}\n\n{made}{part.page}"
     with start_run(job.tracking, root, f"speed: {name}") as tracker:
         with whole_folder(folder, f"{name}.json") as draft:
             (draft / f"{name}.md").write_text(page, encoding="utf-8")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Say = Callable[[str], object]
 Spread = tuple[float, float, float]
 Found = TypeVar("Found")
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,3 @@ def peak_memory() -> float | None:
 def spread(values: Sequence[float]) -> Spread:
     """Return median, lowest and highest."""
     return float(np.median(values)), min(values), max(values)
-
-
-def drawn(items: Sequence[Item], most: int) -> list[Item]:
-    """Return `most` items drawn evenly, in their order."""
-    kept = np.random.default_rng(0).permutation(len(items))[:most]
-    return [items[position] for position in sorted(kept)]

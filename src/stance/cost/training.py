@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from transformers.utils import logging
 
 from stance.core import Classifier, Example, LabelSet
-from stance.cost.part import Part, Say, Spread, alone, drawn, spread
+from stance.cost.part import Part, Say, Spread, alone, spread
 from stance.data.prepared import prepare
 from stance.data.splits import Splits
+from stance.data.subsets import sample
 from stance.encoding import Batch
 from stance.evaluation.metrics import confusion_matrix, macro_f1
 from stance.evaluation.plots import throughput
@@ -103,7 +104,7 @@ def measure_training(job: SpeedJob, root: Path, say: Say) -> Part:
     labels = LabelSet(tuple(job.labels.names))
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
     settings = replace(job.train, epochs=job.training.epochs, most_steps=0, resume=False)
-    train, test = drawn(splits.train, job.training.rows), drawn(splits.test, job.rows)
+    train, test = sample(splits.train, job.training.rows), sample(splits.test, job.rows)
     lesson = Lesson(train, test, labels, job.model, settings, choose_device(job.training.device))
     ways, absent = find_ways(lesson)
     timed = [Trainings(way) for way in ways]

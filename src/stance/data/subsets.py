@@ -3,12 +3,21 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from stance.core import Example, LabelSet
 from stance.data.splits import Splits
 from stance.errors import ConfigError, DataError
+
+Item = TypeVar("Item")
+
+
+def sample(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most `most` items (0: all), drawn by chance but always the same ones, in their order."""
+    kept = np.random.default_rng(0).permutation(len(items))[: most or None]
+    return [items[position] for position in sorted(kept)]
 
 
 def hide(splits: Splits, field: str) -> Splits:

@@ -202,7 +202,11 @@ class TorchBackend:
         import torch
 
         self._device, self.tokens = device, 1024 if device == "cpu" else 16384
-        self._network = load_network(folder, manifest.outputs, manifest.pooling).to(device)
+        try:
+            self._network = load_network(folder, manifest.outputs, manifest.pooling).to(device)
+        except (AssertionError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"device: torch can't use '{device}' here ({reason}). Take cpu") from error
         self._bf16 = device != "cpu" and torch.cuda.is_bf16_supported()
 
     def logits(self, batch: Batch) -> Logits:

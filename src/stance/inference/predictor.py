@@ -120,8 +120,9 @@ class Predictor:
         """Tokenise what the network reads: one pair an example, or one for each label in words."""
         if self.manifest.kind == "labels":
             return self._tokenizer.encode(examples)
-        words = self.manifest.definitions.values()
-        return self._tokenizer.encode_pairs([render_hypothesis(e, meaning) for e in examples for meaning in words])
+        words, form = self.manifest.definitions.values(), self.manifest.input_form
+        pairs = [render_hypothesis(example, meaning, form) for example in examples for meaning in words]
+        return self._tokenizer.encode_pairs(pairs)
 
     def batches(self, examples: Sequence[Example]) -> Iterator[Batch]:
         """Yield what the network reads of the examples, rows of about one length together."""

@@ -11,7 +11,7 @@ from mlflow.models import ModelSignature, infer_signature, set_model
 from mlflow.types import ColSpec, Schema
 
 from stance.core import Example, Prediction
-from stance.errors import DataError, ModelError
+from stance.errors import ModelError
 from stance.inference.predictor import load_predictor
 
 INPUT_EXAMPLE = pandas.DataFrame(
@@ -36,18 +36,15 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Return label, confidence, abstained, tokens_cut and p_LABEL (type hints would narrow what MLflow serves)."""
         rows = model_input.to_dict("records")
-        if rows and "text" not in rows[0]:
-            raise DataError(f"no column 'text'; got {', '.join(map(str, rows[0]))}")
         examples = [Example(row["text"], _word(row.get("target")), _word(row.get("holder"))) for row in rows]
         return pandas.DataFrame([_row(p) for p in self._predictor.predict_many(examples)])
 
 
-def log_bundle(path: Path, *, name: str = "bundle", register_as: str | None = None, alias: str | None = None) -> str:
+def log_bundle(path: Path, *, register_as: str | None = None, alias: str | None = None) -> str:
     """Log a bundle to the active run, load it back and check that it answers as the bundle does.
 
     Args:
         path: The bundle's folder.
-        name: Of the logged model.
         register_as: Name in the registry; None: not registered.
         alias: Given to the registered version.
 
@@ -60,7 +57,7 @@ def log_bundle(path: Path, *, name: str = "bundle", register_as: str | None = No
     expected = pandas.DataFrame([_row(_direct(path, row)) for row in INPUT_EXAMPLE.to_dict("records")])
     with warnings.catch_warnings(action="ignore"):
         info = mlflow.pyfunc.log_model(
-            name=name,
+            name="bundle",
             python_model=__file__,
             artifacts={"bundle": str(path)},
             signature=_signature(expected),

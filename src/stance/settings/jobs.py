@@ -70,6 +70,7 @@ class EvaluateJob:
     tracking: TrackingSettings
     bundle: str | None
     backend: str = one_of("auto", "openvino", "onnx-int8", "onnx", "torch")
+    device: str = one_of("cpu", "cuda")
     part: str = one_of("all", "train", "dev", "test")
     output: str
     bootstrap: int = between(10, 100_000)
