@@ -19,6 +19,8 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("script", "override", "problem"),
     [
         ("train", "train.epoch=3", "did you mean 'epochs'"),
+        ("train", "epochs=3", "did you mean 'train.epochs'?"),
+        ("train", "seeds=3", "'seeds' is a setting of another script"),
         ("prepare", "experiment=release", "'train' is a setting of another script"),
         ("evaluate", "tracking=nowhere", "tracking=nowhere: not one of mlflow, off"),
         ("train", "labels=favour_against", "did you mean 'favor_against'?"),

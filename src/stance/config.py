@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar, cast
 
 import hydra
@@ -227,8 +228,19 @@ def _sentence(error: Exception) -> str:
     if unknown:
         words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)
         near = difflib.get_close_matches(unknown.group(1), sorted(set(words)), n=1)
-        if near == [unknown.group(1)]:
+        inner = _inside(unknown.group(1), text)
+        if inner:
+            text = f"{text}; did you mean '{' or '.join(inner)}'?"
+        elif near == [unknown.group(1)]:
             text = f"{text}; '{near[0]}' is a setting of another script"
         elif near:
             text = f"{text}; did you mean '{near[0]}'?"
-    return f"settings: {text}. See --help for every key"
+    return f"settings: {text}{'' if text.endswith('?') else '.'} See --help for every key"
+
+
+def _inside(word: str, told: str) -> list[str]:
+    """Return the keys GROUP.word of the job that Hydra's words name, such as train.epochs for epochs."""
+    job = re.search(r" in '(\w+)'", told)
+    groups = [field.name for each in JOBS.values() if job and each.__name__ == job[1] for field in fields(each)]
+    held = {group: "\n".join(p.read_text() for p in (CONFIGS / group).glob("*.yaml")) for group in groups}
+    return [f"{group}.{word}" for group, text in held.items() if re.search(rf"^{word}:", text, re.M)]
