@@ -15,7 +15,7 @@ from stance.atomic import check_replaceable
 from stance.core import Classifier, Example, LabelSet
 from stance.data.augment import swap_states
 from stance.data.download import fetch_data
-from stance.data.prepared import PREPARED, Prepared, parts_digests, prepare
+from stance.data.prepared import Prepared, parts_digests, prepare
 from stance.data.splits import Splits
 from stance.errors import DataError
 from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
@@ -62,12 +62,6 @@ def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
         return str(located(path, root) or root / path)
 
     path = found(settings.path)
-    target = (root / PREPARED / settings.name).resolve()
-    for given in (path, *map(found, settings.also)):
-        if target in (Path(given).resolve(), *Path(given).resolve().parents):
-            raise DataError(
-                f"{given}: lies in {target}, which preparing writes anew. Move it, or choose another data.name"
-            )
     if settings.download:
         fetch_data(settings, Path(path))
     elif settings.source.home and not Path(path).exists():
@@ -98,13 +92,13 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
         StanceError: Settings, data or encoder can't be used; an earlier bundle stays as it was.
     """
     device = choose_device(job.device)
-    check_replaceable(root / "models" / job.bundle, MANIFEST)  # now, not after hours of training
+    models = root / "models"
+    bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
+    check_replaceable(bundle, MANIFEST)  # now, not after hours of training
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
     job = replace(job, model=fitting_form(job.model, prepared.splits))
-    models = root / "models"
-    bundle, draft, checkpoint = (models / f"{start}{job.bundle}" for start in ("", ".new-", ".training-"))
     key = _run_key(job, prepared.splits)
     session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
     log_new = partial(log_inputs, job=job, prepared=prepared, root=root)

@@ -63,10 +63,10 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
         StanceError: Settings, data or encoder can't be used; an earlier result stays as it was.
     """
     device, tokenizer = choose_device(job.device), load_tokenizer(job.model)
-    check_replaceable(root / "models" / job.output, MANIFEST if job.objective == "hypotheses" else NOTE)
+    target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
+    check_replaceable(target, MANIFEST if job.objective == "hypotheses" else NOTE)
     sets, held_out = gather(job, root, say)
     mix = Mix(sets, job.temperature, job.train, job.seed)
-    target, checkpoint = root / "models" / job.output, root / "models" / f".training-{job.output}"
     key, name = _run_key(job, sets), f"{job.output} seed={job.seed} epochs={passes(mix.steps, job.train)}"
     session = Session(seed=job.seed, device=device, checkpoint=checkpoint, key=key, on_log=on_log)
     log_new = partial(_log_inputs, job=job, sets=sets, root=root)

@@ -41,15 +41,16 @@ def run_part(name: str, measure: Measure, job: SpeedJob, root: Path, *, say: Say
     part = measure(job, root, say)
     made = f"Made by `{command}`\n\n" if command else ""
     page = f"# Cost of {name}\n\n{made}{part.page}"
+    numbers = json.dumps({"settings": asdict(job), **part.numbers}, indent=2, ensure_ascii=False)
     with start_run(job.tracking, root, f"speed: {name}") as tracker:
         with whole_folder(folder, f"{name}.json") as draft:
             (draft / f"{name}.md").write_text(page, encoding="utf-8")
-            numbers = {"settings": asdict(job), **part.numbers}
-            (draft / f"{name}.json").write_text(json.dumps(numbers, indent=2, ensure_ascii=False), encoding="utf-8")
+            (draft / f"{name}.json").write_text(numbers, encoding="utf-8")
             part.figure.savefig(draft / f"{name}.png")
         tracker.settings(job)
         tracker.metrics(part.metrics)
         tracker.figure(part.figure, name)
         tracker.text(page, f"{name}.md")
+        tracker.text(numbers, f"{name}.json")
         tracker.tags({"stage": "speed", "mlflow.note.content": page[:5000], **source_tags(root)})
     return Costs(folder, page, part, tracker.run_id)

@@ -182,12 +182,13 @@ def to_example(
     if values["date"] and not _is_date(values["date"]):
         problems.append(f"date {values['date']!r} is not a date; expected YYYY-MM-DD, such as 2024-01-05")
     if labels is not None and values["split"]:
-        values["split"] = _PARTS.get(values["split"].lower()) or values["split"]
-        if values["split"] not in _PARTS.values():
+        part = _PARTS.get(values["split"].lower())
+        if part is None:
             problems.append(
                 f"split '{values['split']}' is none of train, dev, test. Mend it, or let the rows be divided anew: "
                 "data.columns.split=null"
             )
+        values["split"] = part
     slices = {name: _slice_values(row.get(name)) for name in columns.slices if name in row}
     text = text if isinstance(text, str) else ""
     if values["condition"] and values["condition"] not in text:

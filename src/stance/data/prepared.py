@@ -54,9 +54,15 @@ def prepare(
         force: Prepare anew in any case.
 
     Raises:
-        DataError: The file can't be read, or the checks found errors; what was prepared before stays.
+        DataError: The file can't be read or lies where the result goes, or the checks found errors; what was
+            prepared before stays.
     """
     folder = root / PREPARED / settings.name
+    for given, _ in _sources(settings, root):
+        if given.resolve().is_relative_to(folder.resolve()):
+            raise DataError(
+                f"{given}: lies in {folder}, which preparing writes anew. Move it, or choose another data.name"
+            )
     fingerprint = _fingerprint(settings, labels, root)
     if not force:
         manifest = _manifest(folder)

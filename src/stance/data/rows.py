@@ -108,9 +108,10 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Rows:
 
 
 def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
-    first = next(lines, "")
-    mark = max(",;\t", key=first.count) if format_of(path) == ".csv" else "\t"  # some spreadsheets write ; or tabs
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or format_of(path) == ".csv" else csv.QUOTE_NONE
+    first, quotable = next(lines, ""), format_of(path) == ".csv"
+    marks = ",;\t" if quotable else "\t"  # some spreadsheets write ; or tabs into CSV
+    mark = next((mark for mark in marks if mark in first), marks[0])
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or quotable else csv.QUOTE_NONE
     reader = csv.DictReader(chain([first], lines), delimiter=mark, quoting=quoting, strict=True)
     try:
         header = reader.fieldnames or []
@@ -123,11 +124,8 @@ def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
                 raise DataError(f"{where}: the number of fields differs from the header's {len(header)}")
             yield where, row
     except csv.Error as error:
-        told = (
-            ". If quotation marks are mere text here, set data.format.quotes=false"
-            if quotes and format_of(path) != ".csv"
-            else ""
-        )
+        mere = quotes and not quotable
+        told = ". If quotation marks are mere text here, set data.format.quotes=false" if mere else ""
         raise DataError(f"{path}:{reader.line_num + 1}: broken CSV from this line on: {error}{told}") from error
 
 

@@ -48,17 +48,16 @@ class Tfidf:
         from sklearn.pipeline import make_pipeline
         from sklearn.svm import LinearSVC
 
-        self.labels = labels
+        self.labels, self._svm, gold = labels, svm, labels.indices(examples)
+        learner = LinearSVC(random_state=0) if svm else LogisticRegression(C=10, max_iter=2000)
+        if len(set(gold.tolist())) == 1:  # nothing to tell apart
+            learner = DummyClassifier()
         self._pipeline = make_pipeline(
             TfidfVectorizer(
                 ngram_range=(1, 2), min_df=2 if len(examples) > 200 else 1, sublinear_tf=True, token_pattern=r"\S+"
             ),
-            LinearSVC(random_state=0) if svm else LogisticRegression(C=10, max_iter=2000),
+            learner,
         )
-        gold = labels.indices(examples)
-        if len(set(gold.tolist())) == 1:  # nothing to tell apart
-            self._pipeline = make_pipeline(TfidfVectorizer(), DummyClassifier())
-        self._svm = svm
         self._pipeline.fit([_bag(e) for e in examples], gold)
 
     def predict_proba(self, examples: Sequence[Example]) -> Array:

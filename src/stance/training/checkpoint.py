@@ -20,7 +20,7 @@ UNUSED = ("name", "resume", "bootstrap", "abstain_accuracy", "checkpoint_steps")
 
 
 def deciding(settings: TrainSettings) -> dict[str, Any]:
-    """Return the values of train= that the weights depend on: with others an interrupted training can go on."""
+    """Return the values of train= that the weights depend on; an interrupted training goes on only with the same."""
     return {name: value for name, value in asdict(settings).items() if name not in UNUSED}
 
 

@@ -166,8 +166,8 @@ def learn(
             progress.count(loss.item())
             if step % 10 == 0:
                 on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
-            progress.seconds = time.perf_counter() - started
             if (step + 1) % settings.checkpoint_steps == 0:
+                progress.seconds = time.perf_counter() - started
                 save_checkpoint(checkpoint, session.key, network, optimizer, progress)
         scores = task.scores(network, device)
         entry = progress.finish_epoch(scores, network)
