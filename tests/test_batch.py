@@ -16,7 +16,7 @@ import pytest
 from stance import Predictor, load
 from stance.core import Example
 from stance.errors import DataError
-from stance.inference import batch as module
+from stance.inference import predictor as module
 from stance.inference.batch import score_file
 from stance.line import Trained
 from stance.settings import ColumnSettings
@@ -50,6 +50,10 @@ def jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def score(predictor: Predictor, source: Path, target: Path, columns: ColumnSettings = COLUMNS) -> list[dict[str, Any]]:
     score_file(predictor, source, target, columns, lambda count: None)
+    return score_after(target)
+
+
+def score_after(target: Path) -> list[dict[str, Any]]:
     if target.suffix == ".jsonl":
         return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
     with target.open(encoding="utf-8", newline="") as stream:
@@ -119,7 +123,7 @@ def test_batch_streams_in_windows(predictor: Predictor, tmp_path: Path, monkeypa
     monkeypatch.setattr(module, "WINDOW", 4)
     source = jsonl(tmp_path / "in.jsonl", [row | {"id": i} for i, row in zip(range(10), itertools.cycle(ROWS))])
     counts: list[int] = []
-    total = score_file(predictor, source, tmp_path / "out.jsonl", COLUMNS, counts.append)
+    total = score_file(predictor, source, tmp_path / "out.jsonl", COLUMNS, counts.append).rows
     ids = [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert (total, sum(counts), ids) == (10, 10, list(range(10)))
 
@@ -137,17 +141,9 @@ BAD: list[tuple[str, list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "rows", "problem"), BAD, ids=[case[0] for case in BAD])
-@pytest.mark.parametrize("window", [1, 4096])
 def test_batch_bad_rows_leave_no_output(
-    predictor: Predictor,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    rows: list[Any],
-    problem: str,
-    window: int,
+    predictor: Predictor, tmp_path: Path, name: str, rows: list[Any], problem: str
 ) -> None:
-    monkeypatch.setattr(module, "WINDOW", window)
     source = jsonl(tmp_path / "in.jsonl", rows)
     with pytest.raises(DataError, match=problem):
         score(predictor, source, tmp_path / "out.jsonl")
@@ -162,6 +158,36 @@ def test_batch_many_bad_rows_are_cut_short(predictor: Predictor, tmp_path: Path)
     with pytest.raises(DataError) as caught:
         score(predictor, jsonl(tmp_path / "in.jsonl", [{"text": ""}] * 50), tmp_path / "out.jsonl")
     assert len(str(caught.value).splitlines()) == 20
+
+
+@pytest.mark.parametrize("rows", [[{"text": ""}] * 2, [{"sentence": "No."}]])
+def test_batch_skipping_needs_one_good_row(predictor: Predictor, tmp_path: Path, rows: list[Any]) -> None:
+    with pytest.raises(DataError, match=r"in.jsonl:1: "):
+        score_file(predictor, jsonl(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", COLUMNS, id, skip_bad=True)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_batch_skipped_rows_keep_their_place(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 2)
+    bad = [{"text": ""}, {"text": 5}, {"text": "No.", "holder": 1.5}]
+    good = [{"text": row["text"], "holder": ""} for row in ROWS]
+    rows = [bad[0], good[0], bad[1], bad[2], good[1], good[2], bad[0]]
+    source = jsonl(tmp_path / "in.jsonl", [{"id": str(i), "holder": ""} | row for i, row in enumerate(rows)])
+    seen = score_file(predictor, source, tmp_path / name, COLUMNS, lambda count: None, skip_bad=True)
+    assert (seen.rows, seen.bad) == (7, 4) and "in.jsonl:1: " in seen.faults[0]
+    got = score_after(tmp_path / name)
+    assert [row["id"] for row in got] == list("0123456")
+    answers = [predictor.predict(Example(str(row["text"]))).label for row in good]
+    assert [row["label"] or None for row in got] == [None, answers[0], None, None, answers[1], answers[2], None]
+    assert {row[name] or None for row in (got[0], got[6]) for name in ADDED} == {None}
+
+
+def test_batch_is_read_through_before_the_first_answer(predictor: Predictor, tmp_path: Path) -> None:
+    source = jsonl(tmp_path / "in.jsonl", [*ROWS, {"text": ""}])
+    with pytest.raises(DataError, match=r"in.jsonl:4: "):
+        score_file(predictor, source, tmp_path / "out.jsonl", COLUMNS, lambda count: pytest.fail("answered"))
 
 
 def test_batch_a_new_column_in_csv_is_named(predictor: Predictor, tmp_path: Path) -> None:

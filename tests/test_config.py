@@ -10,9 +10,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from stance import config as configuration
-from stance.config import CONFIGS, JOBS, compose_settings, describe, load_settings
+from stance import config_words
+from stance.config import JOBS, compose_settings, load_settings
+from stance.config_words import help_page
 from stance.errors import ConfigError
-from stance.paths import ROOT
+from stance.paths import CONFIGS, ROOT
 from stance.settings import PrepareJob, TrainJob
 
 GROUP_FILES = sorted(p.relative_to(CONFIGS) for p in CONFIGS.rglob("*.yaml") if p.parent != CONFIGS)
@@ -53,7 +55,8 @@ def own_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of configs/ to add files to."""
     folder = tmp_path / "configs"
     shutil.copytree(CONFIGS, folder)
-    monkeypatch.setattr(configuration, "CONFIGS", folder)
+    for module in configuration, config_words:
+        monkeypatch.setattr(module, "CONFIGS", folder)
     return folder
 
 
@@ -117,6 +120,25 @@ def test_config_a_wrong_setting_is_one_sentence_that_names_it(override: str, nam
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("modle=minilm", "did you mean 'model'?"),
+        ("tracking=off", "'tracking' is a group of another script"),
+        ("train.epochs=3", "'train' is a setting of another script"),
+        ("data.path=it's.csv", "data.path=it's.csv: not KEY=VALUE as Hydra reads it"),
+        ("seed = 3", "seed = 3: not KEY=VALUE"),
+        ("labels.names={a: for, it; b: no}", "goes between quotation marks"),
+        ('labels.names={a: "x: y", b: a,b}', "goes between quotation marks"),
+    ],
+)
+def test_config_says_how_a_setting_is_written(override: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_settings("prepare", [override], PrepareJob)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value) and "Exception" not in str(caught.value)
+
+
 @pytest.mark.parametrize("override", ["train.epoch=3", "+train.epoch=3"])
 def test_config_suggests_the_nearest_key(override: str) -> None:
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
@@ -141,8 +163,8 @@ def test_config_a_missing_value_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_config_describe_shows_every_group_value_and_comment(name: str) -> None:
-    shown = describe(name)
+def test_config_help_shows_every_group_value_and_comment(name: str) -> None:
+    shown = help_page(name)
     entry = (CONFIGS / f"{name}.yaml").read_text()
     for group in (g for g in GROUPS if name in entries_with(g)):
         assert f"# {group}=  one of: " in shown

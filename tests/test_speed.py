@@ -1,18 +1,21 @@
 """The speed job on the tiny bundle: a row for each way, scores beside speeds, files, MLflow. No timing is asserted."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 from conftest import make_rows, write_jsonl
 
 from stance import speed, timing
 from stance.config import compose_settings
+from stance.core import Array, Example
 from stance.cost.job import Costs, run_part
 from stance.cost.part import Say
+from stance.cost.quality import Point, in_turn, measure_quality
 from stance.errors import ConfigError, ModelError, StanceError
 from stance.inference.backends import WEIGHTS
 from stance.inference.bundle import copy_files, read_manifest, save_bundle
@@ -142,6 +145,37 @@ def test_speed_products_are_those_of_every_token(trained: Trained) -> None:
 def test_speed_a_process_that_fails_is_a_sentence(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="a fresh process could not answer with 'onnx'"):
         timing.time_cold(tmp_path, timing.Timed("onnx"), "Peru rejects the treaty.")
+
+
+def test_speed_quality_sets_scores_beside_speeds(make: Make, trained: Trained, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    save_bundle(other, read_manifest(trained.bundle), lambda draft: copy_files(trained.bundle, draft))
+    job = make("rounds=2", f"quality.bundles=[{other}]", "quality.cascade=[0,1]")
+    done = run_part("quality", measure_quality, job, tmp_path, say=quiet)
+    points = [Point(**row) for row in done.part.numbers["rows"]]  # type: ignore[attr-defined]
+    first, same, none, every, linear = points
+    assert (first.way, same.way, linear.way) == (trained.bundle.name, "other", "tfidf+logistic")
+    assert first.ratio == first.agreement == same.agreement == 1 and first.macro_f1 == same.macro_f1
+    assert none.agreement > 0.9 and every.macro_f1 == linear.macro_f1 and every.linear_share > 0.8
+    assert (done.folder / "quality.png").stat().st_size > 1000 and "| other |" in done.page
+
+
+def test_speed_cascade_asks_the_slow_one_where_the_quick_one_is_unsure() -> None:
+    quick = lambda examples: np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])[: len(examples)]  # noqa: E731
+    asked: list[Example] = []
+
+    def slow(examples: Sequence[Example]) -> Array:
+        asked.extend(examples)
+        return np.tile([0.0, 1.0], (len(examples), 1))
+
+    examples = [Example("a"), Example("b"), Example("c")]
+    assert in_turn(quick, slow, 0.8)(examples).tolist() == [[0.9, 0.1], [0.0, 1.0], [0.2, 0.8]]
+    assert asked == [examples[1]]
+
+
+def test_speed_quality_of_two_bundles_of_one_name_is_refused(make: Make, trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="two bundles have the same folder name"):
+        measure_quality(make(f"quality.bundles=[{trained.bundle}]"), tmp_path, quiet)
 
 
 @pytest.mark.parametrize(

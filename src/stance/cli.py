@@ -4,13 +4,17 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stance.core import Prediction
 from stance.errors import MissingExtraError, StanceError, os_sentence
 from stance.settings import ColumnSettings
+
+if TYPE_CHECKING:
+    from stance.inference.scan import Scan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,9 +80,29 @@ def _score(options: argparse.Namespace) -> None:
     )  # fmt: skip
     predictor = load(options.model, backend=options.backend, device=options.device)
     with tqdm(unit=" rows", disable=options.quiet or None, desc="scoring") as bar:
+
+        def begin(seen: "Scan") -> None:
+            bar.reset(seen.rows)
+            for line in _notes(options.input, seen, columns):
+                bar.write(line, sys.stderr)
+
         files = Path(options.input), Path(options.output)
-        total = score_file(predictor, *files, columns, bar.update, lambda line: bar.write(line, sys.stderr))
-    sys.stderr.write(f"{total:,} rows written to {options.output}\n")
+        seen = score_file(predictor, *files, columns, bar.update, skip_bad=options.skip_bad, on_scan=begin)
+    sys.stderr.write(f"{seen.rows:,} rows written to {options.output}{_unanswered(seen)}\n")
+
+
+def _notes(source: str, seen: "Scan", columns: ColumnSettings) -> Iterator[str]:
+    """Say which part of the question no column gives: it is then taken from the text, maybe not as meant."""
+    for field, column in (("holder", columns.holder), ("target", columns.target)):
+        if column not in seen.columns:
+            yield (
+                f"note: {source} has no column '{column}', so each text's obvious {field} is taken; it has "
+                f"{', '.join(seen.columns)}. Name the column with --{field}-column, if one of these is it"
+            )
+
+
+def _unanswered(seen: "Scan") -> str:
+    return f", {seen.bad:,} of them without an answer, such as {seen.faults[0]}" if seen.bad else ""
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -122,7 +146,8 @@ def _parser() -> argparse.ArgumentParser:
             help="answer for every row of a file",
             description="Answer for every row of a CSV, TSV, JSONL or Parquet file of any size. OUT keeps the columns "
             "of IN and adds label, confidence, p_LABEL for every label, abstained and tokens_cut; a column 'label' of "
-            "IN is kept as 'gold_label'. OUT appears only whole.",
+            "IN is kept as 'gold_label'. IN is read through first, so that a row without text is named at once. OUT "
+            "appears only whole.",
         )
     )
     _add_check(
@@ -158,6 +183,9 @@ def _add_score(command: argparse.ArgumentParser) -> None:
             f"--{name}-column", default=name, metavar="COLUMN", help=f"column of the {name} (default: {name})"
         )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_argument(
+        "--skip-bad", action="store_true", help="leave the answers of unreadable rows empty, instead of stopping"
+    )
     command.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cuda: a GPU runs it (default: cpu)")
     _add_model(command)
     command.set_defaults(run=_score)

@@ -1,13 +1,10 @@
 """The one Hydra door: composes configs/, checks every value, runs a script. No DictConfig leaves it."""
 
-import difflib
 import json
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any, TypeVar, cast
 
 import hydra
@@ -20,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from stance.config_words import explain, help_page
 from stance.errors import ConfigError, StanceError, os_sentence, summarise
 from stance.paths import CONFIGS
 from stance.settings import (
@@ -147,7 +145,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
     other jobs still run after one fails.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
-        sys.stdout.write(describe(name))
+        sys.stdout.write(help_page(name))
         return
     register_settings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
@@ -182,65 +180,7 @@ def run(name: str, task: Callable[[Any], object]) -> None:
         sys.exit(2)
 
 
-def describe(name: str) -> str:
-    """Return the help of a script: every group, its choices, and every value with its comment."""
-    entry = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
-    chosen = re.findall(r"^\s+- (?:override )?/?(\w+): (\w+)", entry, flags=re.MULTILINE)
-    script = "benchmark.py speed" if name == "speed" else f"{name}.py"
-    parts = [
-        f"usage: python scripts/{script} [GROUP=CHOICE] [KEY=VALUE] ...\n",
-        "Every value below can be overridden by its dotted key, for example data.path=my.csv;",
-        "-m runs every combination of comma-separated values.\n",
-        f"# configs/{name}.yaml\n{entry}",
-    ]
-    for group, choice in chosen:
-        parts.append(f"# {group}=  one of: {', '.join(_choices(group)) or '(none yet)'}")
-        path = CONFIGS / group / f"{choice}.yaml"
-        if path.exists():
-            body = re.sub(r"^(?=.)", "  ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-            parts.append(f"{group}:  # configs/{group}/{choice}.yaml\n{body}")
-    return "\n".join(parts)
-
-
-def _choices(group: str) -> list[str]:
-    """Return what `group=` may be."""
-    folder = CONFIGS / group
-    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
-
-
 def _sentence(error: Exception) -> str:
-    """Fold Hydra's message into one sentence and suggest the nearest setting."""
+    """Fold Hydra's message into one sentence."""
     told = isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException)
-    message = str(error.__cause__ if told else error)  # Hydra's own words leave out what was expected
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("reference_type", "object_type", "full_key"))]
-    text = " ".join(kept)
-    full_key = re.search(r"full_key: (\S+)", message)
-    if full_key and full_key.group(1) not in text:
-        text = f"{full_key.group(1)}: {text}"
-    absent = re.search(r"Could not (?:find|load) '(\w+)/([\w/.-]+)'", text)
-    if absent:
-        group, choice = absent.groups()
-        near = difflib.get_close_matches(choice, _choices(group), n=1)
-        known = ", ".join(_choices(group))
-        text = f"{group}={choice}: not one of {known}" + (f"; did you mean '{near[0]}'?" if near else "")
-    unknown = re.search(r"Key '([\w.]+)' (?:is not in struct|not in)", text)
-    if unknown:
-        words = re.findall(r"^\s*(\w+):", "\n".join(p.read_text() for p in CONFIGS.rglob("*.yaml")), re.M)
-        near = difflib.get_close_matches(unknown.group(1), sorted(set(words)), n=1)
-        inner = _inside(unknown.group(1), text)
-        if inner:
-            text = f"{text}; did you mean '{' or '.join(inner)}'?"
-        elif near == [unknown.group(1)]:
-            text = f"{text}; '{near[0]}' is a setting of another script"
-        elif near:
-            text = f"{text}; did you mean '{near[0]}'?"
-    return f"settings: {text}{'' if text.endswith('?') else '.'} See --help for every key"
-
-
-def _inside(word: str, told: str) -> list[str]:
-    """Return the keys GROUP.word of the job that Hydra's words name, such as train.epochs for epochs."""
-    job = re.search(r" in '(\w+)'", told)
-    groups = [field.name for each in JOBS.values() if job and each.__name__ == job[1] for field in fields(each)]
-    held = {group: "\n".join(p.read_text() for p in (CONFIGS / group).glob("*.yaml")) for group in groups}
-    return [f"{group}.{word}" for group, text in held.items() if re.search(rf"^{word}:", text, re.M)]
+    return explain(str(error.__cause__ if told else error), JOBS)  # Hydra's own words leave out what was expected

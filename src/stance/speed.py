@@ -13,6 +13,7 @@ from stance.cost.growth import measure_growth
 from stance.cost.install import install_sizes, install_table
 from stance.cost.job import Measure, run_part
 from stance.cost.part import Part, Say, spread
+from stance.cost.quality import measure_quality
 from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
@@ -99,6 +100,7 @@ def measure_predicting(job: SpeedJob, root: Path, say: Say) -> Part:
 
 PARTS: dict[str, Measure] = {
     "predicting": measure_predicting,
+    "quality": measure_quality,
     "training": measure_training,
     "growth": measure_growth,
 }

@@ -141,6 +141,17 @@ def throughput(
     return figure
 
 
+def quality(points: Mapping[str, tuple[float, float]]) -> Figure:
+    """Macro-F1 against sentences a second of each way, given as (rate, score); the first is the reference."""
+    figure, axes = _axes(7, 4)
+    for number, (name, (rate, score)) in enumerate(points.items()):
+        axes.plot(rate, score, "o", color=BLUE if number == 0 else GREY)
+        axes.annotate(f" {name}", (rate, score), fontsize=7, va="bottom")
+    axes.set(xscale="log", xlabel="sentences a second", ylabel="macro-F1")
+    axes.margins(x=0.3, y=0.15)
+    return figure
+
+
 def growth(curves: Mapping[str, tuple[str, Sequence[float], Sequence[float]]]) -> Figure:
     """Seconds of each curve, given as (unit, sizes, seconds), against its size, both on logarithmic scales."""
     figure = Figure(figsize=(3.2 * len(curves), 3.2), layout="constrained", dpi=150)

@@ -8,6 +8,7 @@ from stance.settings.parts import (
     LabelSettings,
     ModelSettings,
     PackageSettings,
+    QualitySettings,
     TrackingSettings,
     TrainingSpeedSettings,
     TrainSettings,
@@ -122,7 +123,8 @@ class SpeedJob:
     model: ModelSettings
     train: TrainSettings
     tracking: TrackingSettings
-    parts: list[str] = field(metadata={"each_of": ("predicting", "training", "growth")})
+    parts: list[str] = field(metadata={"each_of": ("predicting", "quality", "training", "growth")})
+    quality: QualitySettings
     training: TrainingSpeedSettings
     growth: GrowthSettings
     bundle: str | None

@@ -173,6 +173,14 @@ class TrainingSpeedSettings:
 
 
 @dataclass(kw_only=True)
+class QualitySettings:
+    """What stands on the plane of quality and speed beside the bundle and the linear model."""
+
+    bundles: list[str]
+    cascade: list[float] = field(metadata={"between": (0, 1)})
+
+
+@dataclass(kw_only=True)
 class GrowthSettings:
     """The sizes at which cost is measured; a curve without sizes is left out."""
 
