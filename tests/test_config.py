@@ -221,6 +221,13 @@ def test_config_a_broken_file_of_your_own_is_one_sentence(own_configs: Path) -> 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["yes", "1"])
+def test_config_label_names_that_yaml_takes_for_values_need_quotation_marks(own_configs: Path, name: str) -> None:
+    (own_configs / "labels" / "mine.yaml").write_text(f"name: mine\nnames:\n  {name}: is\n  maybe: may be\n")
+    with pytest.raises(ConfigError, match="put such a name between quotation marks"):
+        compose_settings("prepare", ["labels=mine"], PrepareJob)
+
+
 def test_config_part_names_of_files_are_known() -> None:
     with pytest.raises(ConfigError, match=r"data.files must have keys among train, dev, test, all, got training"):
         compose_settings("prepare", ["data.files={training: [a.csv]}"], PrepareJob)

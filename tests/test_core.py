@@ -41,6 +41,12 @@ def test_core_label_set_suggests_nothing_far_off() -> None:
     assert "did you mean" not in str(caught.value)
 
 
+def test_core_spelling_ignores_capitals_where_one_label_fits() -> None:
+    assert [LABELS.spelt(word) for word in ("REFUSE", "accept", "zebra")] == ["refuse", "accept", "zebra"]
+    both = LabelSet(("us", "US", "them"))
+    assert [both.spelt(word) for word in ("us", "US", "Us")] == ["us", "US", "Us"]
+
+
 def test_core_indices_are_positions_and_need_labels() -> None:
     assert LABELS.indices([Example("x", label="none"), Example("x", label="accept")]).tolist() == [2, 0]
     with pytest.raises(DataError, match="is not one of"):

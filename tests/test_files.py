@@ -82,6 +82,10 @@ def test_files_a_part_of_another_name_is_said(tmp_path: Path) -> None:
         read(tmp_path / "a.jsonl", jsonl(GOOD | {"split": "fold1"}))
 
 
+def test_files_capitals_of_labels_do_not_matter(tmp_path: Path) -> None:
+    assert [row.label for row in read(tmp_path / "a.jsonl", jsonl(GOOD | {"label": "ReFuse"}))] == ["refuse"]
+
+
 def test_files_aliases_stand_for_labels(tmp_path: Path) -> None:
     assert read(tmp_path / "a.jsonl", jsonl(GOOD | {"label": "anti"}), anti="refuse")[0].label == "refuse"
 

@@ -95,6 +95,11 @@ class LabelSet:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise DataError(f"label {name!r} is not one of {', '.join(self.names)}{hint}")
 
+    def spelt(self, word: str) -> str:
+        """Return the label that differs from `word` in capitals alone, if there is just one; else `word`."""
+        alike = [name for name in self.names if name.casefold() == word.casefold()]
+        return alike[0] if word not in self.names and len(alike) == 1 else word
+
     def indices(self, examples: Sequence[Example]) -> npt.NDArray[np.int64]:
         """Return the gold labels of `examples` as positions, shape (n_examples,)."""
         return np.array([self.index(e.label or "") for e in examples], dtype=np.int64)

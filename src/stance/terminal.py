@@ -16,6 +16,7 @@ class TrainingBar:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._bar = tqdm(unit=" steps", desc="training", file=sys.stderr, disable=None, leave=False)
+        self._tenths = 0
 
     def say(self, line: str) -> None:
         """Write one line."""
@@ -24,9 +25,15 @@ class TrainingBar:
         sys.stdout.flush()
 
     def on_log(self, step: int, total: int, values: Mapping[str, float]) -> None:
-        """Move the bar; at the end of an epoch write its loss and dev scores (dev_sets/NAME: of each set)."""
+        """Move the bar; at the end of an epoch write its loss and dev scores (dev_sets/NAME: of each set).
+
+        Where no bar can be drawn, as in a log file, each tenth of the way is a line.
+        """
         self._bar.total = total
         self._bar.update(step - self._bar.n)
+        if self._bar.disable and 10 * step // total > self._tenths:
+            self._tenths = 10 * step // total
+            self.say(f"  step {step:,} of {total:,}")
         if "dev/macro_f1" in values:
             each = ", ".join(f"{k.split('/')[1]} {v:.3f}" for k, v in values.items() if k.startswith("dev_sets/"))
             self.say(

@@ -174,7 +174,7 @@ def to_example(
     label = None
     if labels is not None and label_name in row:
         label = str(row[label_name]).strip()
-        label = aliases.get(label) or label
+        label = labels.spelt(aliases.get(label) or label)
         try:
             labels.index(label)
         except DataError as error:
