@@ -45,6 +45,16 @@ def test_checks_count_repeated_rows_whatever_their_case_and_space(twin: Example)
     assert any("1 rows repeat" in warning for warning in report.warnings)
 
 
+def test_checks_name_targets_that_the_parts_do_not_share() -> None:
+    tea, chess, skiing = (replace(A, target=name, text=f"About {name}.") for name in ("tea", "chess", "skiing"))
+    (found,) = [w for w in check([tea, chess], [tea, chess], [tea, chess, skiing]).warnings if "rows are about" in w]
+    assert found == "1 test rows are about targets that no train row is about: skiing"
+    (found,) = [
+        w for w in check([tea, chess, skiing], [], [tea, chess]).warnings if "no test row" in w and "is about" in w
+    ]
+    assert found == "no test row is about skiing, as train rows are"
+
+
 def test_checks_name_contradictions() -> None:
     (found,) = contradictions([A, B, replace(A, label="refuse")])
     assert "two labels (accept, refuse)" in found and A.text in found and "'Kenya'" in found

@@ -129,7 +129,7 @@ LONG = "x" * (MAX_CHARACTERS + 1)
         ("a.jsonl", b"\n \n", "", "no rows"),
         ("a.csv", b"text,label\n", "", "no rows"),
         ("a.jsonl", jsonl(GOOD).encode() + '{"text": "caf\u00e9"}'.encode("latin-1"), ":2", "byte 0xE9 is not UTF-8"),
-        ("a.csv", "text,label\nNo.,refuse\n".encode("utf-16"), ":1", "not UTF-8"),
+        ("a.csv", "text,label\nNo.,refuse\n".encode("utf-16"), ":1", "in UTF-16"),
         ("a.jsonl", jsonl(GOOD) + '{"text": "No."', ":2", "not a JSON object"),
         ("a.jsonl", "[" * 100_000 + "\n", ":1", "not a JSON object"),
         ("a.jsonl", "9" * 5000 + "\n", ":1", "not a JSON object"),

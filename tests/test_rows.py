@@ -46,7 +46,7 @@ def test_rows_csv_of_spreadsheets_may_be_divided_otherwise(tmp_path: Path, mark:
 )
 def test_rows_files_of_another_kind_are_named(tmp_path: Path, start: bytes, kind: str) -> None:
     (tmp_path / "a.csv").write_bytes(start)
-    with pytest.raises(DataError, match=f"a.csv:1: byte 0x.. is not UTF-8: the file {kind}.*Save the file as UTF-8$"):
+    with pytest.raises(DataError, match=f"a.csv:1: the file {kind}.*Save it as CSV or JSONL in UTF-8$"):
         list(read_rows(tmp_path / "a.csv"))
 
 
@@ -132,6 +132,24 @@ def test_rows_wrong_byte_says_where_and_what_to_set(tmp_path: Path) -> None:
     path.write_bytes(b"text\tlabel\nyes\tpro\ncaf\xe9\tpro\n")
     with pytest.raises(DataError, match=r"a.tsv:3: byte 0xE9 is not UTF-8.*data.format.encoding"):
         list(read_rows(path))
+
+
+def test_rows_encoding_is_tried_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_bytes(b"text\tlabel\ncaf\xc3\xa9\tpro\ncaf\xe9\tpro\nodd \x9d\tpro\n")
+    texts = [row["text"] for _, row in read_rows(path, form(encoding="auto"))]
+    assert texts == ["caf\u00e9", "caf\u00e9", "odd \x9d"]
+
+
+@pytest.mark.parametrize("end", ["", "\r", "\r\n", "\n"])
+def test_rows_lines_may_end_in_a_carriage_return(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.csv").write_bytes(f"text,label\rYes.,pro\rNo.,con{end}".encode())
+    assert [row["text"] for _, row in read_rows(tmp_path / "a.csv")] == ["Yes.", "No."]
+
+
+def test_rows_a_stray_carriage_return_is_text_where_quotes_are(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes(b"text\tlabel\r\nOh,\rno\tcon\r\n")
+    assert next(read_rows(tmp_path / "a.tsv", form(quotes=False)))[1] == {"text": "Oh, no", "label": "con"}
 
 
 def test_rows_quotes_are_text_where_the_settings_say_so(tmp_path: Path) -> None:

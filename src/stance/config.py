@@ -34,7 +34,7 @@ from stance.settings import (
 
 Job = TypeVar("Job")
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
-OPEN = ("labels.names", "labels.aliases", "data.measures", "data.files", "data.source.urls")
+OPEN = ("labels.names", "labels.aliases", "data.measures", "data.files", "data.leave_out", "data.source.urls")
 """Settings whose keys the user chooses: an override replaces them whole, where Hydra would only mend known keys."""
 GOES_ON = {
     "train": "; the same command with train.resume=true goes on at the last checkpoint",

@@ -42,7 +42,9 @@ def explain(message: str, jobs: Mapping[str, type]) -> str:
         text = f"{full_key.group(1)}: {text}"
     text = _grammar(text) or _absent_choice(text) or _absent_group(text) or text
     if re.search(r"Key \S+ \((bool|int|float)\) is incompatible with \(str\)", text):
-        text += ". YAML reads yes, no, on, off, true, false and numbers as values: put such a name between quotation marks"
+        text += (
+            ". YAML reads yes, no, on, off, true, false and numbers as values: put such a name between quotation marks"
+        )
     unknown = re.search(r"Key '([\w.]+)' (?:is not in struct|not in)", text)
     text += _meant(unknown.group(1), text, jobs) if unknown else ""
     return f"settings: {text}{'' if text.endswith('?') else '.'} See --help for every key"

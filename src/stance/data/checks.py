@@ -10,6 +10,8 @@ from stance.data.duplicates import held_before, question_of
 from stance.data.splits import Splits
 from stance.settings import DataSettings
 
+FEW_TARGETS = 20
+"""Of so many targets at most, each is expected in every part."""
 SHOWN = 8
 """Problems of a kind that the readable report shows."""
 
@@ -85,6 +87,7 @@ def check_examples(
         seen += part
     severity[settings.on_leak] += leaks(splits, pairs)
     report.warnings += _balance_warnings(report, settings.rare_label) + _missing_fields(rows)
+    report.warnings += _targets_apart(splits)
     if tokens_cut is not None:
         cut = tokens_cut(rows)
         report.cut = sum(n > 0 for n in cut)
@@ -138,6 +141,24 @@ def _balance_warnings(report: DataReport, rare: int) -> list[str]:
     warnings = [f"label '{label}' is rare: {n} rows, fewer than {rare}" for label, n in totals.items() if n < rare]
     for part, counts in report.balance.items():
         warnings += [f"no row is labelled '{label}' in {part}" for label, n in counts.items() if n == 0 < totals[label]]
+    return warnings
+
+
+def _targets_apart(splits: Splits) -> list[str]:
+    """Say which of a few targets are in train alone, or in dev or test alone."""
+    learned = {example.target for example in splits.train}
+    if not 1 < len(learned) <= FEW_TARGETS or None in learned:
+        return []
+    warnings = []
+    for name, part in splits.parts().items():
+        asked = Counter(example.target for example in part)
+        new = {str(target): n for target, n in asked.items() if target not in learned}
+        if new:
+            told = ", ".join(list(new)[:SHOWN])
+            warnings.append(f"{sum(new.values()):,} {name} rows are about targets that no train row is about: {told}")
+        lacking = sorted(str(target) for target in learned - set(asked))
+        if lacking and 2 * len(lacking) < len(learned):
+            warnings.append(f"no {name} row is about {', '.join(lacking)}, as train rows are")
     return warnings
 
 

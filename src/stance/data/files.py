@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatch
+from itertools import combinations
 from pathlib import Path
 
 from stance.core import Example, LabelSet, text_problem
@@ -15,9 +16,13 @@ from stance.settings import ColumnSettings, FormatSettings
 Patterns = Mapping[str, Sequence[str]]
 TABLES = (*SUFFIXES, ".txt", ".json")
 """Formats that are read where a pattern or the user names the file; a folder's .txt and .json may be anything."""
+MOST_ALIKE = 20
+"""Files of so few rows may be alike by chance."""
 _MENDED_BY_HAND = "id", "group", "date", "condition", "split"
 _PARTS = {"train": "train", "training": "train", "dev": "dev", "test": "test", "testing": "test"}
 _PARTS |= dict.fromkeys(("development", "val", "valid", "validation"), "dev")
+_SIDE = re.compile(r"^\.|readme|licen[cs]e", re.IGNORECASE)
+"""Files that lie beside data."""
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 
@@ -58,7 +63,7 @@ def _matching(folder: Path, patterns: Patterns) -> list[tuple[Path, str | None]]
     """Return the files that the patterns name, in the folder itself or else anywhere below it."""
     parts: set[str | None] = set()
     for candidates in (folder.iterdir(), folder.rglob("*")):
-        files = sorted(p for p in candidates if p.is_file() and format_of(p) in TABLES and not p.name.startswith("."))
+        files = sorted(p for p in candidates if p.is_file() and format_of(p) in TABLES and not _SIDE.search(p.name))
         found = [
             (file, None if part == "all" else part)
             for part, names in patterns.items()
@@ -66,7 +71,9 @@ def _matching(folder: Path, patterns: Patterns) -> list[tuple[Path, str | None]]
             if any(fnmatch(file.name.lower(), name.lower()) for name in names)
         ]
         parts = {part for _, part in found}
-        if None in parts or {"train", "test"} <= parts:
+        if None in parts:  # the release that holds all parts, not another one beside it
+            return [(file, part) for file, part in found if part is None]
+        if {"train", "test"} <= parts:
             return found
     lacking = next(part for part in ("train", "test") if part not in parts)
     wanted = [*patterns.get(lacking, ()), *patterns.get("all", ())]
@@ -84,6 +91,7 @@ def read_examples(
     *,
     files: Patterns | None = None,
     form: FormatSettings = PLAIN,
+    leave_out: Patterns | None = None,
 ) -> list[Example]:
     """Read all labelled rows below `path`.
 
@@ -94,21 +102,23 @@ def read_examples(
         aliases: What the file says for a label, where it differs from the label's name; None: the row is left out.
         files: See find_files.
         form: Encoding and quotes of the files, and an ending that is cut off each text.
+        leave_out: Column -> values; rows with one of them are not read.
 
     Raises:
-        DataError: With all problems of all files, the first 20 in words.
+        DataError: Two files hold the same rows. With all problems of all files, the first 20 in words.
     """
     examples: list[Example] = []
     faults: list[str] = []
     seen: set[str] = set()
     unknown: set[str] = set()
+    held: dict[Path, set[int]] = {}
     for file, part in find_files(path, files):
         before = len(examples), len(faults)
         try:
             for where, row in read_rows(file, form):
                 seen.update(row)
                 said = str(row.get(pick(row, columns.label))).strip()
-                if aliases.get(said, "") is None:
+                if aliases.get(said, "") is None or _left_out(row, leave_out or {}):
                     continue
                 example, found = to_example(_cut(row, columns, form.ending), columns, labels, aliases)
                 faults += [f"{where}: {problem}" for problem in found]
@@ -116,13 +126,29 @@ def read_examples(
                 examples.append(example if example.split else replace(example, split=part))
         except DataError as error:
             faults.append(str(error))
+        held[file] = {hash((e.text, e.target, e.holder)) for e in examples[before[0] :]}
         if (len(examples), len(faults)) == before:
             faults.append(f"{file}: the file has no rows; expected one example a line")
     faults += unseen_columns(columns, seen) if examples else []
+    faults += _copies(held)
     if faults:
         known = any(example.label in labels.names for example in examples)
         raise DataError(summarise(faults) + ("" if known else _own_labels(unknown)))
     return examples
+
+
+def _left_out(row: Row, values: Patterns) -> bool:
+    return any(str(row.get(pick(row, column))).strip() in unwanted for column, unwanted in values.items())
+
+
+def _copies(held: Mapping[Path, set[int]]) -> list[str]:
+    """Name the files of which more than half is in another one: two releases of one data set, or a copy."""
+    return [
+        f"{one}: {len(held[one] & held[other]):,} of its {len(held[one]):,} different rows are in {other} too, "
+        "as in two releases of one data set. Keep one of them, or name the files: 'data.files={train: [A], test: [B]}'"
+        for one, other in combinations(held, 2)
+        if 2 * len(held[one] & held[other]) > min(len(held[one]), len(held[other])) > MOST_ALIKE
+    ]
 
 
 def _own_labels(unknown: Collection[str]) -> str:
@@ -226,4 +252,5 @@ def _is_date(value: str) -> bool:
 def _slice_values(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(str, value))
-    return () if value is None or value == "" else (str(value),)
+    text = "" if value is None else str(value)
+    return (re.sub(r"^(\d+)\.0$", r"\1", text),) if text else ()  # 1.0 is what some tools make of 1

@@ -96,7 +96,13 @@ def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> li
         example
         for path, files in _sources(settings, root)
         for example in read_examples(
-            path, label_set, settings.columns, labels.aliases, files=files, form=settings.format
+            path,
+            label_set,
+            settings.columns,
+            labels.aliases,
+            files=files,
+            form=settings.format,
+            leave_out=settings.leave_out,
         )
     ]
 

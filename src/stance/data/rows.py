@@ -4,14 +4,13 @@ The rows are read here and not by `datasets`, whose readers turn "NA" into None 
 into text without a word.
 """
 
-import codecs
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from stance.data.published import READERS
 from stance.errors import DataError, MissingExtraError
@@ -25,8 +24,7 @@ JSON = (".jsonl", ".json")
 PLAIN = FormatSettings(encoding="utf-8", quotes=True, ending=None)
 """UTF-8 with quoted fields: what our own files are."""
 _NAMES = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}
-_UTF16 = ": the file is in UTF-16"
-_KINDS = {b"PK\x03\x04": ": the file is a spreadsheet or archive, not CSV", b"\xff\xfe": _UTF16, b"\xfe\xff": _UTF16}
+_KINDS = {b"PK\x03\x04": "a spreadsheet or archive", b"\xff\xfe": "in UTF-16", b"\xfe\xff": "in UTF-16"}
 """How files begin that are something else than their name says."""
 
 
@@ -47,40 +45,38 @@ def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
     elif format_of(path) == ".parquet":
         yield from _parquet_rows(path)
     else:
-        encoding = _encoding(path, form.encoding)
         with path.open("rb") as stream:
-            lines = _decoded(path, stream, encoding)
+            lines = _decoded(path, stream, form.encoding)
             if format_of(path) == ".json":
                 lines = _array_lines(path, lines)
             yield from _table_rows(path, lines, form.quotes) if format_of(path) not in JSON else _json_rows(path, lines)
 
 
-def _encoding(path: Path, wanted: str) -> str:
-    """Return what `wanted` means for this file: auto is UTF-8 unless a byte says no."""
-    if wanted != "auto":
-        return wanted
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as stream:
-            for chunk in iter(lambda: stream.read(1 << 20), b""):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file, which end in a line feed or, in some old exports, in a mere carriage return."""
+    first = stream.readline()
+    if b"\r" in first.rstrip(b"\r\n"):
+        yield from (line + b"\n" for line in first.rstrip(b"\r\n").split(b"\r"))
+    else:
+        yield first
+    yield from stream
 
 
-def _decoded(path: Path, stream: Iterable[bytes], encoding: str) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
-        except UnicodeDecodeError as error:
-            byte, name = line[error.start], _NAMES[encoding]
-            kind = next((kind for start, kind in _KINDS.items() if number == 1 and line.startswith(start)), "")
-            told = "" if kind or encoding == "cp1252" else "; scripts also take data.format.encoding=auto"
-            raise DataError(
-                f"{path}:{number}: byte 0x{byte:02X} is not {name}{kind}. Save the file as UTF-8{told}"
-            ) from error
+def _decoded(path: Path, stream: BinaryIO, encoding: str) -> Iterator[str]:
+    """Yield the lines as text; auto: each in the first of UTF-8, Windows-1252 and Latin-1 that fits."""
+    for number, line in enumerate(_lines(stream), 1):
+        kind = next((kind for start, kind in _KINDS.items() if number == 1 and line.startswith(start)), None)
+        if kind:
+            raise DataError(f"{path}:1: the file is {kind}. Save it as CSV or JSONL in UTF-8")
+        for name in ("utf-8", "cp1252", "latin-1") if encoding == "auto" else (encoding,):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 and name == "utf-8" else name)
+                break
+            except UnicodeDecodeError as error:
+                fault = f"byte 0x{line[error.start]:02X} is not {_NAMES.get(name, name)}"
+        else:
+            told = "" if encoding == "cp1252" else "; scripts also take data.format.encoding=auto"
+            raise DataError(f"{path}:{number}: {fault}. Save the file as UTF-8{told}")
 
 
 def _array_lines(path: Path, lines: Iterator[str]) -> Iterator[str]:
@@ -112,7 +108,10 @@ def _table_rows(path: Path, lines: Iterator[str], quotes: bool) -> Rows:
     marks = ",;\t" if quotable else "\t"  # some spreadsheets write ; or tabs into CSV
     mark = next((mark for mark in marks if mark in first), marks[0])
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes or quotable else csv.QUOTE_NONE
-    reader = csv.DictReader(chain([first], lines), delimiter=mark, quoting=quoting, strict=True)
+    lines = chain([first], lines)
+    if quoting == csv.QUOTE_NONE:  # a stray carriage return is text
+        lines = (line.rstrip("\r\n").replace("\r", " ") + "\n" for line in lines)
+    reader = csv.DictReader(lines, delimiter=mark, quoting=quoting, strict=True)
     try:
         header = reader.fieldnames or []
         twice = {str(name) for name in header if header.count(name) > 1}

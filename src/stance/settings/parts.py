@@ -71,6 +71,7 @@ class DataSettings:
     download: bool
     source: SourceSettings
     files: dict[str, list[str]] = field(metadata={"keys_of": ("train", "dev", "test", "all")})
+    leave_out: dict[str, list[str]]
     format: FormatSettings
     columns: ColumnSettings
     split: SplitSettings
