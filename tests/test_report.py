@@ -11,7 +11,7 @@ import pytest
 
 from stance.core import Array, Example, LabelSet
 from stance.errors import DataError
-from stance.evaluation.report import Report, evaluate, group_numbers, make_report, summary_table
+from stance.evaluation.report import Report, abstention_slices, evaluate, group_numbers, make_report, summary_table
 
 LABELS = LabelSet(("accept", "refuse"))
 EXAMPLES = [
@@ -121,3 +121,14 @@ def test_report_needs_labelled_examples(examples: list[Example], problem: str) -
 
 def test_report_is_the_same_from_ready_probabilities(report: Report) -> None:
     assert make_report(LABELS, EXAMPLES, PROBABILITIES, resamples=20).scores == report.scores
+
+
+def test_report_says_how_often_what_is_answered_is_right() -> None:
+    report = make_report(LABELS, EXAMPLES, PROBABILITIES, resamples=20)
+    sure = PROBABILITIES.max(axis=1)
+    bar = float(np.median(sure))
+    slices = abstention_slices(report, bar, 20)
+    right = PROBABILITIES.argmax(axis=1) == LABELS.indices(EXAMPLES)
+    for name, rows in (("abstained=no", sure >= bar), ("abstained=yes", sure < bar)):
+        assert slices[name][0] == rows.sum() and slices[name][1].value == pytest.approx(right[rows].mean())
+    assert list(abstention_slices(report, 0.0, 20)) == ["abstained=no"]

@@ -18,7 +18,7 @@ from stance.data.download import fetch_data
 from stance.data.prepared import Prepared, parts_digests, prepare
 from stance.data.splits import Splits
 from stance.errors import DataError
-from stance.evaluation.report import FIRST, Report, evaluate, share_with_interval
+from stance.evaluation.report import FIRST, Report, abstention_slices, evaluate, share_with_interval
 from stance.inference.bundle import MANIFEST, read_manifest, save_bundle
 from stance.inference.predictor import Predictor, load_predictor
 from stance.packaging.package import Parity, add_onnx, save_tuned
@@ -184,6 +184,8 @@ def measure(
 ) -> Report:
     """Evaluate a predictor beside its baselines, and how it bears other states in the place of those named."""
     report = evaluate(predictor, examples, resamples=resamples)
+    answered = abstention_slices(report, predictor.manifest.threshold, resamples)
+    report = replace(report, slices=answered | dict(report.slices))
     baselines = {}
     for name, other in others.items():
         scores = evaluate(other, examples, resamples=resamples).scores

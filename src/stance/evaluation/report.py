@@ -37,7 +37,8 @@ class Report:
         scores: accuracy, macro_f1, f1/LABEL, precision/LABEL, recall/LABEL, brier, log_loss, ece; and
             accuracy_decided, on the rows whose text has two labels, so that holder or target decides;
             and swap_unchanged, the share of predictions that stay when other states are put in.
-        slices: "column=value" -> (rows, accuracy); one row can be in several slices.
+        slices: "column=value" -> (rows, accuracy); one row can be in several slices. abstained=no are the rows
+            that a predictor answers at its threshold.
         baselines: Name -> macro_f1 and accuracy of what the classifier has to beat.
     """
 
@@ -190,6 +191,21 @@ def _slices(examples: Sequence[Example], right: Array, resamples: int) -> dict[s
     return {
         name: (len(rows), share_with_interval([examples[i] for i in rows], right[rows], resamples))
         for name, rows in sorted(members.items())
+    }
+
+
+def abstention_slices(report: Report, threshold: float, resamples: int) -> dict[str, tuple[int, Score]]:
+    """Return accuracy on the rows that are answered at this confidence, and on those where the classifier abstains."""
+    confidence = report.probabilities.max(axis=1)
+    right = report.probabilities.argmax(axis=1) == report.gold
+    kept = {
+        "abstained=no": np.flatnonzero(confidence >= threshold),
+        "abstained=yes": np.flatnonzero(confidence < threshold),
+    }
+    return {
+        name: (len(rows), share_with_interval([report.examples[i] for i in rows], right[rows], resamples))
+        for name, rows in kept.items()
+        if len(rows)
     }
 
 
