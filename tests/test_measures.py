@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from stance.core import Example, LabelSet
-from stance.evaluation.measures import measure_all
+from stance.errors import ConfigError
+from stance.evaluation.measures import check_measured, measure_all
 from stance.settings import MeasureSettings
 
 LABELS = LabelSet(("favor", "against", "none"))
@@ -38,3 +39,12 @@ def test_measures_value_keeps_one_value_of_a_column() -> None:
 
 def test_measures_merge_makes_labels_coarser() -> None:
     assert score(kind="accuracy", merge={"favor": "side", "against": "side"}) == 1.0
+
+
+def test_measures_that_no_row_counts_for_are_refused() -> None:
+    plain = MeasureSettings(kind="macro_f1", labels=[], by="seen", value="1", merge={})
+    check_measured({"m": plain}, ROWS)
+    with pytest.raises(ConfigError, match=r"data.measures.m: no test row has '1' in column 'seen'; it has 0\."):
+        check_measured({"m": plain}, ROWS[:2])
+    with pytest.raises(ConfigError, match="it has nothing there"):
+        check_measured({"m": plain}, [Example("e", label="none")])

@@ -42,7 +42,7 @@ def run_evaluate(job: EvaluateJob, root: Path, *, say: Say = lambda line: None) 
             figure.savefig(draft / f"{name}.png")
     with start_run(job.tracking, root, f"evaluate {source.name} on {job.data.name}/{job.part}") as tracker:
         tracker.settings({"bundle": str(source), "data": asdict(job.data), "backend": job.backend, "part": job.part})
-        tracker.tags({"stage": "evaluate", "data.digest": rows_digest(examples)})
+        tracker.tags({"stage": "evaluate", "rows.digest": rows_digest(examples)})
         log_report(tracker, report)
     return report, output
 

@@ -13,7 +13,7 @@ from stance.benchmark.runs import Outcome, Runner
 from stance.core import Example, LabelSet
 from stance.errors import ConfigError
 from stance.evaluation.compare import Runs, compare
-from stance.evaluation.measures import measure_all
+from stance.evaluation.measures import check_measured, measure_all
 from stance.evaluation.plots import comparison, few_shot_curves
 from stance.evaluation.tables import to_markdown
 from stance.line import fitting_form, run_prepare
@@ -58,6 +58,7 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
+    check_measured(job.data.measures, prepared.splits.test)
     model = fitting_form(job.model, prepared.splits)
     recipe = Recipe(labels, model, job.plain_encoder, job.train, job.data.measures, job.setfit_steps, device)
     systems, absent = present(job, prepared.splits)

@@ -28,6 +28,17 @@ def has_rows(settings: MeasureSettings, examples: Sequence[Example]) -> bool:
     return bool(_row_sets(settings, examples))
 
 
+def check_measured(measures: Mapping[str, MeasureSettings], examples: Sequence[Example]) -> None:
+    """Raise ConfigError for a measure that none of the examples counts for: it would be 0 whatever is answered."""
+    for name, settings in measures.items():
+        if not has_rows(settings, examples):
+            there = sorted({value for e in examples for value in e.slices.get(settings.by or "", ())})
+            raise ConfigError(
+                f"data.measures.{name}: no test row has '{settings.value}' in column '{settings.by}'; it has "
+                f"{', '.join(there) or 'nothing there'}. Check the file, or choose the measures that it allows"
+            )
+
+
 def measure_all(
     measures: Mapping[str, MeasureSettings],
     examples: Sequence[Example],
