@@ -193,7 +193,8 @@ def _add_score(command: argparse.ArgumentParser) -> None:
 
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--model", help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest, else the shipped one)"
+        "--model",
+        help="a bundle's folder, or models:/NAME@ALIAS (default: $STANCE_MODEL, else the newest, else the shipped one)",
     )
     command.add_argument(
         "--backend", default="auto", metavar="NAME", help="what runs the model, such as onnx-int8 (default: auto)"
