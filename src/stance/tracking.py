@@ -28,8 +28,8 @@ QUIET = {
 
 SHOWN = {
     "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": "Runs of the scripts; filter by tags.stage = 'train' (evaluate, package, pretrain, benchmark, speed). To "
-    "compare: tick two runs of the same data.digest, Compare. "
+    "mlflow.note.content": "Runs of the scripts; filter by tags.stage = 'train' (evaluate, package, pretrain, "
+    "benchmark, speed). To compare: tick two runs of the same data.digest, Compare. "
     "test/macro_f1 is the score to look at first; baselines/ holds what it has to beat; figures/ and report.md are "
     "among the artifacts.",
 }
