@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stance.core import MAX_CHARACTERS, Example, LabelSet
-from stance.data.files import find_files, read_examples, read_rows, to_example
+from stance.data.files import read_examples, read_rows, to_example
+from stance.data.find import find_files
 from stance.errors import DataError
 from stance.settings import ColumnSettings
 

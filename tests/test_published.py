@@ -12,7 +12,7 @@ import pytest
 
 from stance.config import compose_settings
 from stance.core import Example, LabelSet
-from stance.data.files import find_files
+from stance.data.find import find_files
 from stance.data.prepared import Prepared, prepare
 from stance.data.splits import Splits
 from stance.errors import DataError

@@ -1,86 +1,21 @@
-"""Finds the files of a data set and turns their rows into examples, with file:line in every error."""
+"""Turns the rows of a data set's files into examples, with file:line in every error."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
-from fnmatch import fnmatch
 from itertools import combinations
 from pathlib import Path
 
 from stance.core import Example, LabelSet, text_problem
-from stance.data.rows import PLAIN, SUFFIXES, Row, format_of, read_rows
+from stance.data.find import PARTS, Patterns, find_files
+from stance.data.rows import PLAIN, Row, read_rows
 from stance.errors import DataError, summarise
 from stance.settings import ColumnSettings, FormatSettings
 
-Patterns = Mapping[str, Sequence[str]]
-TABLES = (*SUFFIXES, ".txt", ".json")
-"""Formats that are read where a pattern or the user names the file; a folder's .txt and .json may be anything."""
 MOST_ALIKE = 20
 """Files of so few rows may be alike by chance."""
 _MENDED_BY_HAND = "id", "group", "date", "condition", "split"
-_PARTS = {"train": "train", "training": "train", "dev": "dev", "test": "test", "testing": "test"}
-_PARTS |= dict.fromkeys(("development", "val", "valid", "validation"), "dev")
-_SIDE = re.compile(r"^\.|readme|licen[cs]e", re.IGNORECASE)
-"""Files that lie beside data."""
-_SHARD = re.compile(r"-\d+-of-\d+$")
-
-
-def find_files(path: Path, patterns: Patterns | None = None) -> list[tuple[Path, str | None]]:
-    """Return the data files that `path` names, each with the part that it is (None: its rows say so, or nothing does).
-
-    Args:
-        path: A file, or a folder: of it, the files that the patterns name, or without patterns all data
-            files, where files named train, dev (val, validation) and test are the parts, if two or more are there.
-        patterns: Part (train, dev, test, or all: not divided by files) -> patterns of file names.
-
-    Raises:
-        DataError: Nothing is there, nothing of a known format, or no file for a part.
-    """
-    if path.is_dir():
-        return _matching(path, patterns) if patterns else _all_of(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file. Check the path")
-    if format_of(path) not in TABLES:
-        told = ". Export the spreadsheet as CSV in UTF-8" if format_of(path).startswith((".xls", ".ods")) else ""
-        raise DataError(
-            f"{path}: format '{path.suffix}' is not known; expected {', '.join((*SUFFIXES, '.json'))}{told}"
-        )
-    return [(path, None)]
-
-
-def _all_of(folder: Path) -> list[tuple[Path, str | None]]:
-    found = sorted(p for p in folder.iterdir() if format_of(p) in SUFFIXES)
-    if not found:
-        raise DataError(f"{folder}: no file ending in {', '.join(SUFFIXES)} in this folder")
-    parts = {path: _PARTS.get(_SHARD.sub("", path.stem).lower()) for path in found}
-    if len(set(parts.values()) - {None}) < 2:
-        return [(path, None) for path in found]
-    return list(parts.items())
-
-
-def _matching(folder: Path, patterns: Patterns) -> list[tuple[Path, str | None]]:
-    """Return the files that the patterns name, in the folder itself or else anywhere below it."""
-    parts: set[str | None] = set()
-    for candidates in (folder.iterdir(), folder.rglob("*")):
-        files = sorted(p for p in candidates if p.is_file() and format_of(p) in TABLES and not _SIDE.search(p.name))
-        found = [
-            (file, None if part == "all" else part)
-            for part, names in patterns.items()
-            for file in files
-            if any(fnmatch(file.name.lower(), name.lower()) for name in names)
-        ]
-        parts = {part for _, part in found}
-        if None in parts:  # the release that holds all parts, not another one beside it
-            return [(file, part) for file, part in found if part is None]
-        if {"train", "test"} <= parts:
-            return found
-    lacking = next(part for part in ("train", "test") if part not in parts)
-    wanted = [*patterns.get(lacking, ()), *patterns.get("all", ())]
-    raise DataError(
-        f"{folder}: no file for {lacking}; expected one named {', '.join(wanted)}. Unpack the published files there, "
-        f"or say with data.files.{lacking}=[NAME] which it is"
-    )
 
 
 def read_examples(
@@ -208,7 +143,7 @@ def to_example(
     if values["date"] and not _is_date(values["date"]):
         problems.append(f"date {values['date']!r} is not a date; expected YYYY-MM-DD, such as 2024-01-05")
     if labels is not None and values["split"]:
-        part = _PARTS.get(values["split"].lower())
+        part = PARTS.get(values["split"].lower())
         if part is None:
             problems.append(
                 f"split '{values['split']}' is none of train, dev, test. Mend it, or let the rows be divided anew: "

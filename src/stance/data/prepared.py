@@ -11,7 +11,8 @@ from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
 from stance.data.checks import DataReport, check_examples
 from stance.data.duplicates import near_duplicates
-from stance.data.files import Patterns, find_files, read_examples
+from stance.data.files import read_examples
+from stance.data.find import Patterns, find_files
 from stance.data.published import PARTNERS
 from stance.data.splits import PARTS, Splits, split_examples
 from stance.errors import DataError, MissingExtraError, summarise

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stance.data.files import find_files, to_example, unseen_columns
+from stance.data.files import to_example, unseen_columns
+from stance.data.find import find_files
 from stance.data.rows import WRITABLE, Row, format_of, read_rows
 from stance.errors import DataError, summarise
 from stance.settings import ColumnSettings
