@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -140,6 +141,7 @@ class Naming:
     """Accepts where a word stands in the text, else refuses."""
 
     labels = LabelSet(("accept", "refuse"))
+    manifest = SimpleNamespace(threshold=0.9)
 
     def __init__(self, word: str) -> None:
         self.word = word
