@@ -1,10 +1,10 @@
 """What the scripts say about settings: the page of --help, and Hydra's complaints in one sentence."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 
+from stance.errors import did_you_mean
 from stance.paths import CONFIGS
 
 _INTERNAL = "reference_type", "object_type", "full_key"
@@ -66,7 +66,7 @@ def _absent_choice(text: str) -> str | None:
     if not absent:
         return None
     group, choice = absent.groups()
-    return f"{group}={choice}: not one of {', '.join(_choices(group))}{_hint(choice, _choices(group))}"
+    return f"{group}={choice}: not one of {', '.join(_choices(group))}{did_you_mean(choice, _choices(group))}"
 
 
 def _absent_group(text: str) -> str | None:
@@ -78,11 +78,6 @@ def _choices(group: str) -> list[str]:
     """Return what `group=` may be."""
     folder = CONFIGS / group
     return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _meant(word: str, told: str, jobs: Mapping[str, type]) -> str:
@@ -97,7 +92,7 @@ def _meant(word: str, told: str, jobs: Mapping[str, type]) -> str:
     keys = re.findall(r"^ *(\w+):", "\n".join(map(_values, others)), re.MULTILINE)
     if word in others | set(keys):
         return f"; '{word}' is a setting of another script"
-    return _hint(word, own or sorted(set(keys))) or _hint(word, sorted(set(keys)))
+    return did_you_mean(word, own) or did_you_mean(word, sorted(set(keys)))
 
 
 def _values(group: str) -> str:

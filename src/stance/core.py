@@ -1,6 +1,5 @@
 """The words all else speaks: Example, LabelSet, Prediction, Classifier. Knows no file and no model."""
 
-import difflib
 import hashlib
 import json
 import re
@@ -11,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stance.errors import ConfigError, DataError
+from stance.errors import ConfigError, DataError, did_you_mean
 
 Array = npt.NDArray[np.float64]
 MAX_CHARACTERS = 20_000
@@ -91,8 +90,7 @@ class LabelSet:
         """
         if name in self.names:
             return self.names.index(name)
-        near = difflib.get_close_matches(str(name).lower(), self.names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(str(name).lower(), self.names)
         raise DataError(f"label {name!r} is not one of {', '.join(self.names)}{hint}")
 
     def spelt(self, word: str) -> str:

@@ -1,6 +1,7 @@
 """The errors that stance raises, each a sentence for a person. Knows nothing of the rest."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class StanceError(Exception):
@@ -30,6 +31,12 @@ def os_sentence(error: OSError) -> str:
     """Say in one sentence which file could not be read or written, and why."""
     where, why = error.filename or "file", error.strerror or error
     return f"{where}: {why}. Check the path, its permissions and the disk's free space"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that suggests the known word nearest to `word`; nothing where none is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def summarise(problems: Sequence[str], limit: int = 20) -> str:

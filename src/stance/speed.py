@@ -12,7 +12,7 @@ from stance.core import Example, LabelSet
 from stance.cost.growth import measure_growth
 from stance.cost.install import install_sizes, install_table
 from stance.cost.job import Measure, run_part
-from stance.cost.part import Part, Say, spread
+from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, spread
 from stance.cost.quality import measure_quality
 from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
@@ -51,7 +51,7 @@ class Speed:
     """One way to answer: medians with [lowest, highest] over the rounds; None where there is no such figure."""
 
     way: str
-    rate: tuple[float, float, float]
+    rate: Spread
     ratio: float
     fp32_share: float
     bf16_share: float
@@ -59,7 +59,7 @@ class Speed:
     p99_ms: float
     macro_f1: float | None
     agreement: float | None
-    cold_s: tuple[float, float, float]
+    cold_s: Spread
     memory_mb: float | None
 
 
@@ -116,7 +116,7 @@ def _measure(
     ways, absent = find_ways(bundle, network)
     timed, shapes, best = [Timed(name) for name in ways], products(network), {"fp32": 0.0, "bf16": 0.0}
     for number in range(job.rounds):
-        for one in timed if number % 2 == 0 else timed[::-1]:
+        for one in in_round(timed, number):
             say(f"round {number + 1} of {job.rounds}: {one.name}")
             time_round(ways[one.name], one, examples, job.single)
             if number < job.cold and measures_single(one.name):
@@ -152,7 +152,7 @@ def _rows(
             Speed(
                 way=one.name,
                 rate=rate,
-                ratio=float(np.median(np.array(one.rates) / np.array(reference.rates))),
+                ratio=median_ratio(one.rates, reference.rates),
                 fp32_share=rate[0] / limits["fp32"],
                 bf16_share=rate[0] / limits["bf16"],
                 p50_ms=float(np.percentile(one.latencies, 50)),
@@ -178,21 +178,21 @@ def _page(name: str, rows: Sequence[Speed], notes: Sequence[str]) -> str:
 
 
 def _cells(row: Speed) -> list[str]:
-    def shown(value: float | None, form: str) -> str:
+    def known(value: float | None, form: str) -> str:
         return "" if value is None else format(value, form)
 
     return [
         row.way,
-        "{:,.0f} [{:,.0f}, {:,.0f}]".format(*row.rate),
+        shown(row.rate, ",.0f"),
         f"{row.ratio:.2f}",
         f"{row.fp32_share:.0%}",
         f"{row.bf16_share:.0%}",
         f"{row.p50_ms:.2f}",
         f"{row.p99_ms:.2f}",
-        shown(row.macro_f1, ".3f"),
-        shown(row.agreement, ".2%"),
-        "{:.2f} [{:.2f}, {:.2f}]".format(*row.cold_s),
-        shown(row.memory_mb, ".0f"),
+        known(row.macro_f1, ".3f"),
+        known(row.agreement, ".2%"),
+        shown(row.cold_s, ".2f"),
+        known(row.memory_mb, ".0f"),
     ]
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from stance.core import LabelSet
 from stance.data.splits import Splits
 from stance.data.subsets import cross_target, few_shot, leave_out, values_to_leave_out
-from stance.errors import ConfigError
+from stance.errors import ConfigError, did_you_mean
 from stance.settings import BenchmarkJob
 from stance.training.setfit_baseline import setfit_missing
 from stance.training.systems import NETWORKS, SYSTEMS
@@ -81,9 +80,8 @@ def present(job: BenchmarkJob, splits: Splits) -> tuple[list[str], dict[str, str
     wanted = job.systems
     for name in wanted:
         if name not in SYSTEMS:
-            near = get_close_matches(name, SYSTEMS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ConfigError(f"systems: got '{name}'; expected some of {', '.join(SYSTEMS)}{hint}")
+            known = f"expected some of {', '.join(SYSTEMS)}{did_you_mean(name, SYSTEMS)}"
+            raise ConfigError(f"systems: got '{name}'; {known}")
     absent: dict[str, str] = {}
     for name in dict.fromkeys(wanted):
         field = "target" if name == "majority-per-target" else NETWORKS.get(name)

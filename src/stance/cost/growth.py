@@ -78,7 +78,9 @@ def measure_growth(job: SpeedJob, root: Path, say: Say) -> Part:
     backend = open_backend(bundle, manifest)
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
     test = sample(splits.test, job.rows)
-    data = replace(job.data, name="growth", also=[], files={}, format=PLAIN, columns=COLUMNS, download=False)
+    data = replace(
+        job.data, name="growth", also=[], files={}, leave_out={}, format=PLAIN, columns=COLUMNS, download=False
+    )
     data = replace(data, split=replace(data.split, by="group"), on_leak="warn", on_contradiction="warn")
     train = sample(splits.train, job.growth.label_rows)
     settings = replace(job.train, epochs=1, resume=False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], object]
 Spread = tuple[float, float, float]
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,19 @@ def peak_memory() -> float | None:
 def spread(values: Sequence[float]) -> Spread:
     """Return median, lowest and highest."""
     return float(np.median(values)), min(values), max(values)
+
+
+def shown(values: Spread, form: str) -> str:
+    """Return "median [lowest, highest]" with each number in the format `form`, such as ,.0f."""
+    median, low, high = (format(value, form) for value in values)
+    return f"{median} [{low}, {high}]"
+
+
+def median_ratio(values: Sequence[float], reference: Sequence[float]) -> float:
+    """Return the median over the rounds of value by reference."""
+    return float(np.median(np.array(values) / np.array(reference)))
+
+
+def in_round(items: Sequence[Item], number: int) -> Sequence[Item]:
+    """Return the items in the order of round `number`: backwards in every second one, so that none is always first."""
+    return items if number % 2 == 0 else items[::-1]

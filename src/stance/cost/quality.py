@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stance.core import Array, Example, LabelSet
-from stance.cost.part import Part, Say, Spread, spread
+from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, spread
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
 from stance.errors import ConfigError
@@ -53,10 +53,11 @@ def measure_quality(job: SpeedJob, root: Path, say: Say) -> Part:
     linear = Tfidf(splits.train, LabelSet(tuple(job.labels.names))).predict_proba
     ways: dict[str, Ask] = {name: load_predictor(path).predict_proba for name, path in bundles.items()}
     first, shares = next(iter(ways.values())), dict.fromkeys(ways, 0.0)
+    sure_on_dev, sure = (linear(rows).max(axis=1) for rows in (splits.dev, examples))
     for share in job.quality.cascade:
-        bar = float(np.quantile(linear(splits.dev).max(axis=1), 1 - share))
+        bar = float(np.quantile(sure_on_dev, 1 - share))
         name = f"linear where sure ({share:.0%} of dev), then the first"
-        ways[name], shares[name] = in_turn(linear, first, bar), float(np.mean(linear(examples).max(axis=1) >= bar))
+        ways[name], shares[name] = in_turn(linear, first, bar), float(np.mean(sure >= bar))
     points = _points(ways | {LINEAR: linear}, shares | {LINEAR: 1.0}, examples, job, say)
     page = markdown_table(HEADS, [_cells(point) for point in points])
     page += (
@@ -99,7 +100,7 @@ def _points(
     rates: dict[str, list[float]] = {name: [] for name in ways}
     answers = {}
     for number in range(job.rounds):
-        for name in list(ways)[:: 1 if number % 2 == 0 else -1]:
+        for name in in_round(list(ways), number):
             say(f"round {number + 1} of {job.rounds}: {name}")
             ways[name](examples[:32])
             started = time.perf_counter()
@@ -110,7 +111,7 @@ def _points(
         Point(
             way=name,
             rate=spread(rates[name]),
-            ratio=float(np.median(np.array(rates[name]) / np.array(rates[first]))),
+            ratio=median_ratio(rates[name], rates[first]),
             macro_f1=float(macro_f1(confusion_matrix(gold, answers[name], len(job.labels.names)))),
             agreement=float(np.mean(answers[name] == answers[first])),
             linear_share=shares[name],
@@ -122,7 +123,7 @@ def _points(
 def _cells(point: Point) -> list[str]:
     return [
         point.way,
-        "{:,.0f} [{:,.0f}, {:,.0f}]".format(*point.rate),
+        shown(point.rate, ",.0f"),
         f"{point.ratio:.2f}",
         f"{point.macro_f1:.3f}",
         f"{point.agreement:.1%}",

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor, nn
 from transformers.utils import logging
 
 from stance.core import Classifier, Example, LabelSet
-from stance.cost.part import Part, Say, Spread, alone, spread
+from stance.cost.part import Part, Say, Spread, alone, in_round, median_ratio, shown, spread
 from stance.data.prepared import prepare
 from stance.data.splits import Splits
 from stance.data.subsets import sample
@@ -109,7 +108,7 @@ def measure_training(job: SpeedJob, root: Path, say: Say) -> Part:
     ways, absent = find_ways(lesson)
     timed = [Trainings(way) for way in ways]
     for number in range(job.training.rounds):
-        for one in timed if number % 2 == 0 else timed[::-1]:
+        for one in in_round(timed, number):
             say(f"training, round {number + 1} of {job.training.rounds}: {one.way}")
             (seconds, score), memory = alone(time_training, one.way, lesson, number + 1)
             one.rates.append(len(train) * settings.epochs / seconds)
@@ -170,12 +169,12 @@ def train_unscored(lesson: Lesson, seed: int) -> Tuned:
 
 
 def _rows(timed: Sequence[Trainings]) -> list[TrainingSpeed]:
-    reference = next((np.array(one.rates) for one in timed if one.way == REFERENCE), None)
+    reference = next((one.rates for one in timed if one.way == REFERENCE), None)
     return [
         TrainingSpeed(
             way=one.way,
             rate=spread(one.rates),
-            ratio=None if reference is None else float(np.median(np.array(one.rates) / reference)),
+            ratio=None if reference is None else median_ratio(one.rates, reference),
             memory_mb=max(one.memory, default=None),
             macro_f1=spread(one.scores),
         )
@@ -211,8 +210,8 @@ def _part(job: SpeedJob, lesson: Lesson, rows: Sequence[TrainingSpeed], absent: 
 def _cells(row: TrainingSpeed) -> list[str]:
     return [
         row.way,
-        "{:,.1f} [{:,.1f}, {:,.1f}]".format(*row.rate),
+        shown(row.rate, ",.1f"),
         "" if row.ratio is None else f"{row.ratio:.2f}",
         "" if row.memory_mb is None else f"{row.memory_mb:,.0f}",
-        "{:.3f} [{:.3f}, {:.3f}]".format(*row.macro_f1),
+        shown(row.macro_f1, ".3f"),
     ]

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from stance.core import Example, LabelSet, text_problem
-from stance.data.find import PARTS, Patterns, find_files
+from stance.data.find import PART_NAMES, Patterns, find_files
 from stance.data.rows import PLAIN, Row, read_rows
 from stance.errors import DataError, summarise
 from stance.settings import ColumnSettings, FormatSettings
@@ -78,11 +78,12 @@ def _left_out(row: Row, values: Patterns) -> bool:
 
 def _copies(held: Mapping[Path, set[int]]) -> list[str]:
     """Name the files of which more than half is in another one: two releases of one data set, or a copy."""
+    pairs = ((one, other, len(held[one] & held[other])) for one, other in combinations(held, 2))
     return [
-        f"{one}: {len(held[one] & held[other]):,} of its {len(held[one]):,} different rows are in {other} too, "
-        "as in two releases of one data set. Keep one of them, or name the files: 'data.files={train: [A], test: [B]}'"
-        for one, other in combinations(held, 2)
-        if 2 * len(held[one] & held[other]) > min(len(held[one]), len(held[other])) > MOST_ALIKE
+        f"{one}: {shared:,} of its {len(held[one]):,} different rows are in {other} too, as in two releases of one "
+        "data set. Keep one of them, or name the files: 'data.files={train: [A], test: [B]}'"
+        for one, other, shared in pairs
+        if 2 * shared > min(len(held[one]), len(held[other])) > MOST_ALIKE
     ]
 
 
@@ -143,7 +144,7 @@ def to_example(
     if values["date"] and not _is_date(values["date"]):
         problems.append(f"date {values['date']!r} is not a date; expected YYYY-MM-DD, such as 2024-01-05")
     if labels is not None and values["split"]:
-        part = PARTS.get(values["split"].lower())
+        part = PART_NAMES.get(values["split"].lower())
         if part is None:
             problems.append(
                 f"split '{values['split']}' is none of train, dev, test. Mend it, or let the rows be divided anew: "

@@ -11,8 +11,9 @@ from stance.errors import DataError
 Patterns = Mapping[str, Sequence[str]]
 TABLES = (*SUFFIXES, ".txt", ".json")
 """Formats that are read where a pattern or the user names the file; a folder's .txt and .json may be anything."""
-PARTS = {"train": "train", "training": "train", "dev": "dev", "test": "test", "testing": "test"}
-PARTS |= dict.fromkeys(("development", "val", "valid", "validation"), "dev")
+PART_NAMES = {"train": "train", "training": "train", "dev": "dev", "test": "test", "testing": "test"}
+PART_NAMES |= dict.fromkeys(("development", "val", "valid", "validation"), "dev")
+"""What files and split columns call a part -> the part."""
 _SIDE = re.compile(r"^\.|readme|licen[cs]e", re.IGNORECASE)
 """Files that lie beside data."""
 _SHARD = re.compile(r"-\d+-of-\d+$")
@@ -45,7 +46,7 @@ def _all_of(folder: Path) -> list[tuple[Path, str | None]]:
     found = sorted(p for p in folder.iterdir() if format_of(p) in SUFFIXES)
     if not found:
         raise DataError(f"{folder}: no file ending in {', '.join(SUFFIXES)} in this folder")
-    parts = {path: PARTS.get(_SHARD.sub("", path.stem).lower()) for path in found}
+    parts = {path: PART_NAMES.get(_SHARD.sub("", path.stem).lower()) for path in found}
     if len(set(parts.values()) - {None}) < 2:
         return [(path, None) for path in found]
     return list(parts.items())

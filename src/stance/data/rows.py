@@ -52,9 +52,12 @@ def read_rows(path: Path, form: FormatSettings = PLAIN) -> Rows:
             yield from _table_rows(path, lines, form.quotes) if format_of(path) not in JSON else _json_rows(path, lines)
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(path: Path, stream: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file, which end in a line feed or, in some old exports, in a mere carriage return."""
     first = stream.readline()
+    for start, kind in _KINDS.items():
+        if first.startswith(start):
+            raise DataError(f"{path}:1: the file is {kind}. Save it as CSV or JSONL in UTF-8")
     if b"\r" in first.rstrip(b"\r\n"):
         yield from (line + b"\n" for line in first.rstrip(b"\r\n").split(b"\r"))
     else:
@@ -64,11 +67,9 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 def _decoded(path: Path, stream: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield the lines as text; auto: each in the first of UTF-8, Windows-1252 and Latin-1 that fits."""
-    for number, line in enumerate(_lines(stream), 1):
-        kind = next((kind for start, kind in _KINDS.items() if number == 1 and line.startswith(start)), None)
-        if kind:
-            raise DataError(f"{path}:1: the file is {kind}. Save it as CSV or JSONL in UTF-8")
-        for name in ("utf-8", "cp1252", "latin-1") if encoding == "auto" else (encoding,):
+    known = ("utf-8", "cp1252", "latin-1") if encoding == "auto" else (encoding,)
+    for number, line in enumerate(_lines(path, stream), 1):
+        for name in known:
             try:
                 yield line.decode("utf-8-sig" if number == 1 and name == "utf-8" else name)
                 break

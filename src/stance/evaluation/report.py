@@ -188,25 +188,25 @@ def _slices(examples: Sequence[Example], right: Array, resamples: int) -> dict[s
         for name, values in example.slices.items():
             for value in values:
                 members[f"{name}={value}"].append(index)
+    return _accuracies(dict(sorted(members.items())), examples, right, resamples)
+
+
+def _accuracies(
+    members: Mapping[str, Sequence[int]], examples: Sequence[Example], right: Array, resamples: int
+) -> dict[str, tuple[int, Score]]:
+    """Return rows and accuracy of each set of positions."""
     return {
         name: (len(rows), share_with_interval([examples[i] for i in rows], right[rows], resamples))
-        for name, rows in sorted(members.items())
+        for name, rows in members.items()
     }
 
 
 def abstention_slices(report: Report, threshold: float, resamples: int) -> dict[str, tuple[int, Score]]:
     """Return accuracy on the rows that are answered at this confidence, and on those where the classifier abstains."""
-    confidence = report.probabilities.max(axis=1)
-    right = report.probabilities.argmax(axis=1) == report.gold
-    kept = {
-        "abstained=no": np.flatnonzero(confidence >= threshold),
-        "abstained=yes": np.flatnonzero(confidence < threshold),
-    }
-    return {
-        name: (len(rows), share_with_interval([report.examples[i] for i in rows], right[rows], resamples))
-        for name, rows in kept.items()
-        if len(rows)
-    }
+    right = (report.probabilities.argmax(axis=1) == report.gold).astype(np.float64)
+    answered = report.probabilities.max(axis=1) >= threshold
+    named = {"abstained=no": np.flatnonzero(answered).tolist(), "abstained=yes": np.flatnonzero(~answered).tolist()}
+    return _accuracies({name: rows for name, rows in named.items() if rows}, report.examples, right, resamples)
 
 
 def share_with_interval(examples: Sequence[Example], right: npt.ArrayLike, resamples: int) -> Score:

@@ -70,6 +70,8 @@ def _check_columns(source: Path, where: str, row: Row, added: Sequence[str], tar
     new = [name for name in row if name not in seen.columns]
     if seen.rows and new and format_of(target) != ".jsonl":
         raise DataError(f"{where}: column '{new[0]}' is not in the first row; write .jsonl instead of {target.name}")
+    if not new:
+        return
     seen.columns |= dict.fromkeys(new)
     taken = set(seen.columns) & (set(added) - {"label"})
     if {"label", "gold_label"} <= set(seen.columns):
