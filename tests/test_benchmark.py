@@ -73,7 +73,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     real = systems.fine_tune
 
     def note(splits: Any, labels: Any, model: Any, settings: Any, session: Any, measures: Any) -> Any:
-        seen.append({"splits": splits, "model": model, "session": session})
+        seen.append({"splits": splits, "model": model, "settings": settings, "session": session})
         return real(splits, labels, model, settings, session, measures)
 
     monkeypatch.setattr(systems, "fine_tune", note)
@@ -245,13 +245,14 @@ def test_benchmark_says_which_systems_are_left_out_and_why(
     assert [line.system for line in found.sheets[0].lines] == ["tfidf+svm", "tfidf+logistic", "majority"]
 
 
-def test_benchmark_plain_starts_from_the_plain_encoder(
+def test_benchmark_plain_starts_from_the_plain_encoder_at_its_own_rate(
     make: Make, trainings: list[dict[str, Any]], trained: Trained, tmp_path: Path
 ) -> None:
     job = make("systems=[model,plain]", "seeds=1", f"model.encoder={trained.bundle}")
     found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
     assert [(line.system, line.runs) for line in found.sheets[0].lines] == [("model", 1), ("plain", 1)]
     assert [training["model"].encoder for training in trainings] == [job.model.encoder, job.plain_encoder]
+    assert [training["settings"].learning_rate for training in trainings] == [3e-3, 2e-4], "each at a rate of its own"
 
 
 @pytest.mark.skipif(setfit_baseline.setfit_missing() is not None, reason="setfit is not installed")

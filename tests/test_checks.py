@@ -160,6 +160,12 @@ def test_checks_warn_of_texts_that_are_cut() -> None:
     assert any("2 texts are too long for the model: up to 5 tokens" in w for w in report.warnings)
 
 
+def test_checks_warn_of_ids_that_several_rows_share() -> None:
+    rows = [replace(A, id="7"), replace(B, id="7"), replace(C, id="8")]
+    assert "1 ids stand for several rows each, such as '7'" in check(rows, [], []).warnings
+    assert not any("ids stand" in warning for warning in check([A, B, C], [], []).warnings)
+
+
 def test_checks_report_reads_as_text_and_json() -> None:
     report = check([A, B], [replace(A, holder="x")], [C])
     assert json.loads(report.to_json())["errors"] == report.errors != []

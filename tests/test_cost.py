@@ -107,6 +107,8 @@ def test_cost_growth_has_a_curve_for_each_kind_of_size(
         ("scoring", "tokens", [8, 16]),
         ("training", "labels", [2, 4]),
     ]
+    shares = [cost["share"] for curve in curves for cost in curve["costs"]]  # type: ignore[attr-defined]
+    assert all(0 < share <= 1.05 for share in shares[:2]) and shares[2:] == [None] * 6
     assert "| preparing | 100 rows |" in done.page and "- scoring, rows: t ~ n^" in done.page
     assert {file.name for file in done.folder.iterdir()} == {"growth.md", "growth.json", "growth.png"}
     assert {path.name for path in tmp_path.iterdir()} == {"outputs", "data"}, "nothing made up is left"

@@ -23,7 +23,7 @@ GOOD = {"text": "Kenya declines.", "label": "refuse"}
 def read(path: Path, content: str | bytes = b"", **aliases: str | None) -> list[Example]:
     if content:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_examples(path, LABELS, COLUMNS, aliases)
+    return read_examples(path, LABELS, COLUMNS, aliases).examples
 
 
 def jsonl(*rows: object) -> str:
@@ -96,10 +96,17 @@ def test_files_rows_of_an_alias_for_nothing_are_left_out(tmp_path: Path) -> None
     assert [e.label for e in found] == ["refuse", "refuse"]
 
 
+def test_files_rows_left_out_are_counted_by_their_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(jsonl(GOOD, GOOD | {"label": "unclear"}, GOOD | {"target": "tea"}, GOOD | {"label": "unclear"}))
+    found = read_examples(path, LABELS, COLUMNS, {"unclear": None}, leave_out={"target": ["tea"]})
+    assert (len(found.examples), found.left_out) == (1, {"label unclear": 2, "target tea": 1})
+
+
 def test_files_without_a_split_column_the_file_is_the_split(tmp_path: Path) -> None:
     for name in ("dev", "train"):
         (tmp_path / f"{name}.jsonl").write_text(jsonl(GOOD))
-    found = read_examples(tmp_path, LABELS, replace(COLUMNS, split=None), {})
+    found = read_examples(tmp_path, LABELS, replace(COLUMNS, split=None), {}).examples
     assert [e.split for e in found] == ["dev", "train"]
 
 
@@ -207,4 +214,4 @@ def test_files_column_that_no_row_has_is_a_slip(tmp_path: Path) -> None:
     path.write_text("text,label,topic\nWe will join.,accept,a\n")
     with pytest.raises(DataError, match="no row has a column 'topik'; the rows have label, text, topic"):
         read_examples(path, LABELS, replace(COLUMNS, group="topik"), {})
-    assert read_examples(path, LABELS, replace(COLUMNS, group="topic"), {})[0].group == "a"
+    assert read_examples(path, LABELS, replace(COLUMNS, group="topic"), {}).examples[0].group == "a"

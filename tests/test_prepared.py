@@ -124,7 +124,7 @@ def test_prepared_examples_come_back_as_they_went(root: Path) -> None:
     columns = replace(JOB.data.columns, date="date")
     run(root, columns=columns)
     back = [e for part in run(root, columns=columns).splits.parts().values() for e in part]
-    read = read_examples(root / "rows.jsonl", LabelSet(tuple(JOB.labels.names)), columns, {})
+    read = read_examples(root / "rows.jsonl", LabelSet(tuple(JOB.labels.names)), columns, {}).examples
     assert sorted(back, key=str) == sorted(read, key=str)
 
 

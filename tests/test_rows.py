@@ -30,7 +30,7 @@ def write(path: Path, **columns: list[object]) -> Path:
 def test_rows_capital_endings_are_read_as_small_ones(tmp_path: Path) -> None:
     (tmp_path / "ROWS.CSV").write_text("text,label,topic\nYes.,pro,cats\n")
     (tmp_path / "More.JSONL").write_text('{"text": "No.", "label": "con"}\n')
-    assert [example.text for example in read_examples(tmp_path, LABELS, COLUMNS, {})] == ["No.", "Yes."]
+    assert [example.text for example in read_examples(tmp_path, LABELS, COLUMNS, {}).examples] == ["No.", "Yes."]
     assert [row for _, row in read_rows(tmp_path / "ROWS.CSV")] == [{"text": "Yes.", "label": "pro", "topic": "cats"}]
 
 
@@ -60,7 +60,7 @@ def test_rows_parquet_becomes_examples(tmp_path: Path) -> None:
         text=["NA", "No."], label=[0, 1], target=["cats", None], id=[7, 8], genre=[["a", "b"], []],
         date=[datetime(2024, 1, 31), None], other=[1.5, 2.5],
     )  # fmt: skip
-    assert read_examples(path, LABELS, COLUMNS, {"0": "pro", "1": "con"}) == [
+    assert read_examples(path, LABELS, COLUMNS, {"0": "pro", "1": "con"}).examples == [
         Example("NA", "cats", None, "pro", "7", date="2024-01-31", slices={"genre": ("a", "b")}),
         Example("No.", None, None, "con", "8", slices={"genre": ()}),
     ]
@@ -124,7 +124,7 @@ def test_rows_json_that_is_broken_is_named(tmp_path: Path, text: str, problem: s
 def test_rows_labels_may_stand_between_blanks(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\nYes., pro \nNo.,con\n")
     columns = replace(COLUMNS, target=None, id=None, date=None, split=None, slices=[])
-    assert [e.label for e in read_examples(tmp_path / "a.csv", LABELS, columns, {})] == ["pro", "con"]
+    assert [e.label for e in read_examples(tmp_path / "a.csv", LABELS, columns, {}).examples] == ["pro", "con"]
 
 
 def test_rows_wrong_byte_says_where_and_what_to_set(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_rows_plain_form_is_that_of_the_shipped_config() -> None:
 def test_rows_first_of_several_columns_is_read(tmp_path: Path, header: str, target: str | None) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"text,label,{header}\nYes.,pro,cats\n")
-    assert read_examples(path, LABELS, COLUMNS, {})[0].target == target
+    assert read_examples(path, LABELS, COLUMNS, {}).examples[0].target == target
 
 
 def test_rows_none_of_several_columns_is_named(tmp_path: Path) -> None:

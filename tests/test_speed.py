@@ -199,3 +199,5 @@ def test_speed_model_for_any_labels_is_refused(make: Make, trained: Trained, tmp
     save_bundle(tmp_path / "any", asked, lambda draft: None)
     with pytest.raises(ModelError, match=r"any: answers any labels\. Give bundle="):
         measured(make(f"bundle={tmp_path / 'any'}"), tmp_path, say=quiet)
+    with pytest.raises(ModelError, match=r"any: answers any labels\. Give bundle="):
+        measure_quality(make(f"quality.bundles=[{tmp_path / 'any'}]"), tmp_path, quiet)

@@ -7,9 +7,9 @@ from pathlib import Path
 from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
 from stance.data.prepared import prepare, read_all, rows_digest
-from stance.errors import ConfigError
+from stance.errors import ConfigError, ModelError
 from stance.evaluation.report import Report
-from stance.inference.bundle import find_bundle, read_manifest
+from stance.inference.bundle import Manifest, find_bundle, read_manifest
 from stance.inference.predictor import load_predictor
 from stance.line import Say, measure, resolve_data
 from stance.packaging.package import Parity, add_onnx, ship
@@ -76,6 +76,20 @@ def require_labels(given: LabelSettings, answered: LabelSet, bundle: Path) -> No
         )
 
 
+def labelled_bundle(source: str | None, root: Path, job: SpeedJob) -> tuple[Path, Manifest]:
+    """Return the folder and manifest of a bundle that was trained on the labels of the settings.
+
+    Raises:
+        StanceError: There is no such bundle, it is asked about labels in words, or it answers others.
+    """
+    bundle = locate_bundle(source, root, job)
+    manifest = read_manifest(bundle)
+    if manifest.kind != "labels":
+        raise ModelError(f"{bundle}: answers any labels. Give bundle= one that was trained on its own")
+    require_labels(job.labels, manifest.label_set, bundle)
+    return bundle, manifest
+
+
 def locate_bundle(source: str | None, root: Path, job: EvaluateJob | SpeedJob) -> Path:
     """Return the folder of a bundle given as a folder, as models:/NAME@ALIAS, or as None."""
     if source and ":/" in source:
@@ -87,7 +101,7 @@ def _part(job: EvaluateJob, root: Path, learned: Mapping[str, str], say: Say) ->
     """Return the rows to evaluate on; `learned` is what the bundle notes of its data."""
     data = resolve_data(job.data, root)
     if job.part == "all":
-        return read_all(data, job.labels, root=root)
+        return read_all(data, job.labels, root=root).examples
     prepared = prepare(data, job.labels, root=root)
     rows = prepared.splits.parts()[job.part]
     drawn = any(example.split is None for example in rows)

@@ -17,12 +17,10 @@ from stance.cost.quality import measure_quality
 from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
-from stance.errors import ModelError
 from stance.evaluation.metrics import confusion_matrix, macro_f1
 from stance.evaluation.plots import throughput
 from stance.evaluation.report import markdown_table
-from stance.finished import locate_bundle, require_labels
-from stance.inference.bundle import read_manifest
+from stance.finished import labelled_bundle
 from stance.line import resolve_data
 from stance.paths import ROOT
 from stance.settings import SpeedJob
@@ -77,11 +75,7 @@ def measure_predicting(job: SpeedJob, root: Path, say: Say) -> Part:
     Raises:
         StanceError: The bundle or the data can't be used.
     """
-    bundle = locate_bundle(job.bundle, root, job)
-    manifest = read_manifest(bundle)
-    if manifest.kind != "labels":
-        raise ModelError(f"{bundle}: answers any labels. Give bundle= one that was trained on its own")
-    require_labels(job.labels, manifest.label_set, bundle)
+    bundle, manifest = labelled_bundle(job.bundle, root, job)
     examples = sample(prepare(resolve_data(job.data, root), job.labels, root=root).splits.test, job.rows)
     say(f"measuring {bundle} on {len(examples):,} sentences")
     timed, limits, notes = _measure(job, bundle, examples, say)

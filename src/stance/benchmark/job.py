@@ -60,7 +60,16 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     say(prepared.report)
     check_measured(job.data.measures, prepared.splits.test)
     model = fitting_form(job.model, prepared.splits)
-    recipe = Recipe(labels, model, job.plain_encoder, job.train, job.data.measures, job.setfit_steps, device)
+    recipe = Recipe(
+        labels=labels,
+        model=model,
+        plain_encoder=job.plain_encoder,
+        plain_learning_rate=job.plain_learning_rate,
+        train=job.train,
+        measures=job.data.measures,
+        setfit_steps=job.setfit_steps,
+        device=device,
+    )
     systems, absent = present(job, prepared.splits)
     questions = ask(job, prepared.splits, labels)
     for name, reason in absent.items():

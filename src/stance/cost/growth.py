@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,16 +21,16 @@ from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.evaluation.plots import growth
 from stance.evaluation.report import markdown_table
-from stance.finished import locate_bundle, require_labels
-from stance.inference.backends import Backend, open_backend
-from stance.inference.bundle import read_manifest
+from stance.finished import labelled_bundle
+from stance.inference.backends import Backend, all_logits, open_backend
 from stance.line import resolve_data, run_prepare
 from stance.settings import DataSettings, LabelSettings, ModelSettings, PrepareJob, SpeedJob
 from stance.training.hardware import choose_device
 
-HEADS = ["what", "size", "seconds", "memory MB"]
+HEADS = ["what", "size", "seconds", "memory MB", "speed of the bare backend"]
 ABOUT = {
-    ("scoring", "rows"): "sentences of the test part, repeated, from file to file in a fresh process",
+    ("scoring", "rows"): "sentences of the test part, repeated, from file to file in a fresh process; beside it, how "
+    "near that comes to the backend alone, which is given the same rows as batches ready to be computed",
     ("preparing", "rows"): "made-up rows, one in 50 a near duplicate, all checks, in a fresh process",
     ("scoring", "tokens"): "seconds for 1,000 rows of that length, in full batches",
     ("training", "labels"): "seconds to train {:,} rows once, from rows to a network",
@@ -41,14 +40,27 @@ REPEATS = 3
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Seconds, and where they were measured MB, and the share of the bare backend's speed that is reached."""
+
+    seconds: float
+    memory_mb: float | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
 class Curve:
-    """Seconds, and where they were measured MB, at each size."""
+    """What was measured at each size."""
 
     name: str
     unit: str
     sizes: list[int]
-    seconds: list[float]
-    memory_mb: list[float]
+    costs: list[Cost]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Those of each size."""
+        return [cost.seconds for cost in self.costs]
 
     @property
     def exponent(self) -> float | None:
@@ -57,7 +69,8 @@ class Curve:
 
     def told(self) -> str:
         """Say how the cost grows."""
-        grows = [("t", self.exponent), ("memory", slope(self.sizes, self.memory_mb) if self.memory_mb else None)]
+        held = [cost.memory_mb for cost in self.costs if cost.memory_mb is not None]
+        grows = [("t", self.exponent), ("memory", slope(self.sizes, held) if held else None)]
         each = [f"{what} ~ n^{power:.2f}" for what, power in grows if power is not None]
         return f"{self.name}, {self.unit}: {', '.join(each) or 'one size alone'}"
 
@@ -72,9 +85,7 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> float | None:
 def measure_growth(job: SpeedJob, root: Path, say: Say) -> Part:
     """Measure every curve that the settings give sizes for."""
     labels = LabelSet(tuple(job.labels.names))
-    bundle = locate_bundle(job.bundle, root, job)
-    manifest = read_manifest(bundle)
-    require_labels(job.labels, manifest.label_set, bundle)
+    bundle, manifest = labelled_bundle(job.bundle, root, job)
     backend = open_backend(bundle, manifest)
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
     test = sample(splits.test, job.rows)
@@ -96,34 +107,31 @@ def measure_growth(job: SpeedJob, root: Path, say: Say) -> Part:
     return _part([curve for curve in found if curve.sizes], len(train))
 
 
-def _curve(
-    name: str, unit: str, sizes: Sequence[int], measure: Callable[[int], tuple[float, float | None]], say: Say
-) -> Curve:
-    seconds, memory = [], []
+def _curve(name: str, unit: str, sizes: Sequence[int], measure: Callable[[int], Cost], say: Say) -> Curve:
+    costs = []
     for size in sizes:
         say(f"growth: {name}, {size:,} {unit}")
-        taken, held = measure(size)
-        seconds.append(taken)
-        memory += [held] if held is not None else []
-    return Curve(name, unit, list(sizes), seconds, memory)
+        costs.append(measure(size))
+    return Curve(name, unit, list(sizes), costs)
 
 
-def time_scoring(count: int, bundle: Path, examples: Sequence[Example], scratch: Path) -> tuple[float, float | None]:
-    """Score `count` rows from file to file in a fresh process; return seconds and MB."""
+def time_scoring(count: int, bundle: Path, examples: Sequence[Example], scratch: Path) -> Cost:
+    """Score `count` rows from file to file in a fresh process, and by the backend alone."""
     source = scratch / "score.jsonl"
     with source.open("w", encoding="utf-8") as stream:
         for number in range(count):
             example = examples[number % len(examples)]
             row = {"id": str(number), "text": example.text, "holder": example.holder, "target": example.target}
             stream.write(json.dumps(row) + "\n")
-    return alone(score_timed, bundle, source)
+    (seconds, bare), memory = alone(score_timed, bundle, source)
+    return Cost(seconds, memory, bare / seconds)
 
 
-def time_preparing(count: int, data: DataSettings, job: SpeedJob, scratch: Path) -> tuple[float, float | None]:
-    """Prepare `count` made-up rows, checks for duplicates included, in a fresh process; return seconds and MB."""
+def time_preparing(count: int, data: DataSettings, job: SpeedJob, scratch: Path) -> Cost:
+    """Prepare `count` made-up rows, checks for duplicates included, in a fresh process."""
     source = write_rows(scratch / "prepare.jsonl", count, list(job.labels.names))
     warm = write_rows(scratch / "warm.jsonl", 10 * len(job.labels.names), list(job.labels.names))
-    return alone(_prepare, replace(data, path=str(warm)), replace(data, path=str(source)), job.labels, job.model)
+    return Cost(*alone(_prepare, replace(data, path=str(warm)), replace(data, path=str(source)), job.labels, job.model))
 
 
 def _prepare(warm: DataSettings, data: DataSettings, labels: LabelSettings, model: ModelSettings) -> float:
@@ -133,7 +141,7 @@ def _prepare(warm: DataSettings, data: DataSettings, labels: LabelSettings, mode
     return time.perf_counter() - started
 
 
-def time_length(tokens: int, backend: Backend, pad_id: int) -> tuple[float, None]:
+def time_length(tokens: int, backend: Backend, pad_id: int) -> Cost:
     """Return the seconds for 1,000 rows of so many tokens, in full batches; which tokens they are changes nothing.
 
     Raises:
@@ -143,33 +151,33 @@ def time_length(tokens: int, backend: Backend, pad_id: int) -> tuple[float, None
     ids = np.full((rows, tokens), pad_id, dtype=np.int64)
     batch = Batch(ids, np.ones_like(ids), np.zeros_like(ids), list(range(rows)))
     times = []
-    with ThreadPoolExecutor(backend.streams) as pool:
-        for _ in range(REPEATS + 1):  # the first one warms up
-            started = time.perf_counter()
-            try:
-                list(pool.map(backend.logits, [batch] * backend.streams))
-            except Exception as error:
-                reason = str(error).splitlines()[0]
-                told = f"growth.tokens: the model can't read {tokens} tokens ({reason}). Leave them out"
-                raise ModelError(told) from error
-            times.append(time.perf_counter() - started)
-    return 1000 * min(times[1:]) / rows / backend.streams, None
+    for _ in range(REPEATS + 1):  # the first one warms up
+        started = time.perf_counter()
+        try:
+            list(all_logits(backend, [batch] * backend.streams))
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            told = f"growth.tokens: the model can't read {tokens} tokens ({reason}). Leave them out"
+            raise ModelError(told) from error
+        times.append(time.perf_counter() - started)
+    return Cost(1000 * min(times[1:]) / rows / backend.streams)
 
 
-def time_labels(count: int, lesson: Lesson) -> tuple[float, None]:
+def time_labels(count: int, lesson: Lesson) -> Cost:
     """Train on the lesson's rows under `count` labels that mean nothing; return seconds."""
     names = [f"label {number}" for number in range(count)]
     rows = [replace(example, label=names[i % count]) for i, example in enumerate(lesson.train)]
     lesson = replace(lesson, train=rows, test=rows[:1], labels=LabelSet(tuple(names)))
-    return time_training(f"stance {lesson.settings.precision}", lesson, 1)[0], None
+    return Cost(time_training(f"stance {lesson.settings.precision}", lesson, 1)[0])
 
 
 def _part(curves: Sequence[Curve], label_rows: int) -> Part:
     cells = []
     for curve in curves:
-        memory = [f"{held:,.0f}" for held in curve.memory_mb] or [""] * len(curve.sizes)
-        for size, seconds, held in zip(curve.sizes, curve.seconds, memory, strict=True):
-            cells.append([curve.name, f"{size:,} {curve.unit}", f"{seconds:,.2f}", held])
+        for size, cost in zip(curve.sizes, curve.costs, strict=True):
+            held = "" if cost.memory_mb is None else f"{cost.memory_mb:,.0f}"
+            share = "" if cost.share is None else f"{cost.share:.0%}"
+            cells.append([curve.name, f"{size:,} {curve.unit}", f"{cost.seconds:,.2f}", held, share])
     notes = [f"{curve.told()}: {ABOUT[curve.name, curve.unit].format(label_rows)}" for curve in curves]
     notes.append("The exponents are slopes of a straight line through the logarithms; 1 is in proportion")
     metrics = {f"growth/{c.name} {c.unit} exponent": c.exponent for c in curves if c.exponent is not None}

@@ -15,8 +15,7 @@ from stance.errors import ConfigError
 from stance.evaluation.metrics import confusion_matrix, macro_f1
 from stance.evaluation.plots import quality
 from stance.evaluation.report import markdown_table
-from stance.finished import locate_bundle, require_labels
-from stance.inference.bundle import read_manifest
+from stance.finished import labelled_bundle
 from stance.inference.predictor import load_predictor
 from stance.line import resolve_data
 from stance.settings import SpeedJob
@@ -84,9 +83,7 @@ def in_turn(quick: Ask, slow: Ask, bar: float) -> Ask:
 
 def _bundles(job: SpeedJob, root: Path) -> dict[str, Path]:
     """Return the folders of the bundles by name, the reference first."""
-    folders = [locate_bundle(name, root, job) for name in (job.bundle, *job.quality.bundles)]
-    for folder in folders:
-        require_labels(job.labels, read_manifest(folder).label_set, folder)
+    folders = [labelled_bundle(name, root, job)[0] for name in (job.bundle, *job.quality.bundles)]
     named = {folder.name: folder for folder in folders}
     if len(named) < len(folders):
         raise ConfigError("quality.bundles: two bundles have the same folder name. Leave one out, or rename one")

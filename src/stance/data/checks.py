@@ -22,6 +22,7 @@ class DataReport:
 
     rows: int = 0
     texts: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
     balance: dict[str, dict[str, int]] = field(default_factory=dict)
     exact_duplicates: int = 0
     near_duplicates: int = 0
@@ -37,6 +38,9 @@ class DataReport:
     def __str__(self) -> str:
         labels = list(next(iter(self.balance.values()), {}))
         lines = [f"{self.rows:,} rows, {self.texts:,} different texts"]
+        if self.left_out:
+            told = ", ".join(f"{count:,} with {reason}" for reason, count in self.left_out.items())
+            lines.append(f"  left out, as the settings say: {told}")
         lines.append("  " + "part".ljust(8) + "".join(label.rjust(max(9, len(label) + 2)) for label in labels))
         for part, counts in self.balance.items():
             cells = (f"{counts[label]:,}".rjust(max(9, len(label) + 2)) for label in labels)
@@ -78,6 +82,9 @@ def check_examples(
     report.exact_duplicates = sum(n - 1 for n in Counter((question_of(e), e.label) for e in rows).values())
     if report.exact_duplicates:
         report.warnings.append(f"{report.exact_duplicates:,} rows repeat another row's text, holder, target and label")
+    named = Counter(example.id for example in rows if example.id)
+    if shared := [name for name, n in named.items() if n > 1]:
+        report.warnings.append(f"{len(shared):,} ids stand for several rows each, such as {shared[0]!r}")
     severity[settings.on_contradiction] += contradictions(rows)
     seen: list[Example] = []
     for name, part in splits.parts().items():

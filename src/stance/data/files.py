@@ -1,8 +1,9 @@
 """Turns the rows of a data set's files into examples, with file:line in every error."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,21 @@ MOST_ALIKE = 20
 _MENDED_BY_HAND = "id", "group", "date", "condition", "split"
 
 
+@dataclass
+class Reading:
+    """What was read of a data set's files.
+
+    Attributes:
+        examples: In the order of the files and their rows.
+        left_out: How many rows the settings leave out, by the column and value that decided it.
+        columns: Every column that a row had.
+    """
+
+    examples: list[Example] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    columns: set[str] = field(default_factory=set)
+
+
 def read_examples(
     path: Path,
     labels: LabelSet,
@@ -27,7 +43,7 @@ def read_examples(
     files: Patterns | None = None,
     form: FormatSettings = PLAIN,
     leave_out: Patterns | None = None,
-) -> list[Example]:
+) -> Reading:
     """Read all labelled rows below `path`.
 
     Args:
@@ -42,38 +58,37 @@ def read_examples(
     Raises:
         DataError: Two files hold the same rows. With all problems of all files, the first 20 in words.
     """
-    examples: list[Example] = []
-    faults: list[str] = []
-    seen: set[str] = set()
-    unknown: set[str] = set()
-    held: dict[Path, set[int]] = {}
+    unwanted = {columns.label: [said for said, label in aliases.items() if label is None]} | dict(leave_out or {})
+    reading, faults, held = Reading(), list[str](), dict[Path, set[int]]()
     for file, part in find_files(path, files):
-        before = len(examples), len(faults)
+        before = len(reading.examples), len(faults)
         try:
             for where, row in read_rows(file, form):
-                seen.update(row)
-                said = str(row.get(pick(row, columns.label))).strip()
-                if aliases.get(said, "") is None or _left_out(row, leave_out or {}):
+                reading.columns.update(row)
+                if reason := _unwanted(row, unwanted):
+                    reading.left_out[reason] += 1
                     continue
                 example, found = to_example(_cut(row, columns, form.ending), columns, labels, aliases)
                 faults += [f"{where}: {problem}" for problem in found]
-                unknown |= {said} if example.label not in labels.names else set()
-                examples.append(example if example.split else replace(example, split=part))
+                reading.examples.append(example if example.split else replace(example, split=part))
         except DataError as error:
             faults.append(str(error))
-        held[file] = {hash((e.text, e.target, e.holder)) for e in examples[before[0] :]}
-        if (len(examples), len(faults)) == before:
+        held[file] = {hash((e.text, e.target, e.holder)) for e in reading.examples[before[0] :]}
+        if (len(reading.examples), len(faults)) == before:
             faults.append(f"{file}: the file has no rows; expected one example a line")
-    faults += unseen_columns(columns, seen) if examples else []
+    faults += unseen_columns(columns, reading.columns) if reading.examples else []
     faults += _copies(held)
     if faults:
-        known = any(example.label in labels.names for example in examples)
-        raise DataError(summarise(faults) + ("" if known else _own_labels(unknown)))
-    return examples
+        raise DataError(summarise(faults) + _own_labels(reading.examples, labels))
+    return reading
 
 
-def _left_out(row: Row, values: Patterns) -> bool:
-    return any(str(row.get(pick(row, column))).strip() in unwanted for column, unwanted in values.items())
+def _unwanted(row: Row, unwanted: Patterns) -> str | None:
+    """Say which column has a value for which the row is left out, None for a row that counts."""
+    for column, values in unwanted.items():
+        if (value := str(row.get(pick(row, column))).strip()) in values:
+            return f"{pick(row, column)} {value}"
+    return None
 
 
 def _copies(held: Mapping[Path, set[int]]) -> list[str]:
@@ -87,9 +102,10 @@ def _copies(held: Mapping[Path, set[int]]) -> list[str]:
     ]
 
 
-def _own_labels(unknown: Collection[str]) -> str:
+def _own_labels(examples: Collection[Example], labels: LabelSet) -> str:
     """Say how to name the labels of files in which no row has one of the label set."""
-    if not 1 < len(unknown) <= 30 or "None" in unknown:
+    unknown = {example.label or "None" for example in examples}
+    if not 1 < len(unknown) <= 30 or "None" in unknown or unknown & set(labels.names):
         return ""
     names = ", ".join(re.sub(r"([\\()\[\]{}:=,])", r"\\\1", name) + ': ""' for name in sorted(unknown))
     return f"\nIf these are your labels, name them: labels.name=mine 'labels.names={{{names}}}'"
@@ -124,14 +140,14 @@ def to_example(
 ) -> tuple[Example, list[str]]:
     """Turn a row into an example and the list of its problems; with labels None it needs no label."""
     problems = _missing(row, columns, labels)
-    name, label_name = pick(row, columns.text), pick(row, columns.label)
-    text = row.get(name)
-    if name in row:
-        problems += filter(None, [text_problem(text, f"column '{name}'")])
+    text_name, label_name = pick(row, columns.text), pick(row, columns.label)
+    text = row.get(text_name)
+    if text_name in row:
+        problems += filter(None, [text_problem(text, f"column '{text_name}'")])
     values: dict[str, str | None] = {}
-    for field in ("holder", "target", *_MENDED_BY_HAND):
-        column = pick(row, getattr(columns, field) or "")
-        values[field], problem = _optional(row.get(column) if column else None, column)
+    for name in ("holder", "target", *_MENDED_BY_HAND):
+        column = pick(row, getattr(columns, name) or "")
+        values[name], problem = _optional(row.get(column) if column else None, column)
         problems += [problem] if problem else []
     label = None
     if labels is not None and label_name in row:

@@ -11,7 +11,7 @@ from stance.atomic import whole_folder
 from stance.core import Example, LabelSet
 from stance.data.checks import DataReport, check_examples
 from stance.data.duplicates import near_duplicates
-from stance.data.files import read_examples
+from stance.data.files import Reading, read_examples
 from stance.data.find import Patterns, find_files
 from stance.data.published import PARTNERS
 from stance.data.splits import PARTS, Splits, split_examples
@@ -90,13 +90,11 @@ class Examined:
     digest: str
 
 
-def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> list[Example]:
+def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> Reading:
     """Read every row of data.path and data.also, unsplit; raises DataError as read_examples does."""
-    label_set = LabelSet(tuple(labels.names))
-    return [
-        example
-        for path, files in _sources(settings, root)
-        for example in read_examples(
+    label_set, whole = LabelSet(tuple(labels.names)), Reading()
+    for path, files in _sources(settings, root):
+        found = read_examples(
             path,
             label_set,
             settings.columns,
@@ -105,7 +103,9 @@ def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> li
             form=settings.format,
             leave_out=settings.leave_out,
         )
-    ]
+        whole.examples += found.examples
+        whole.left_out += found.left_out
+    return whole
 
 
 def examine(
@@ -117,10 +117,12 @@ def examine(
         DataError: The file can't be read or split; what the checks find is in the report.
     """
     label_set = LabelSet(tuple(labels.names))
-    examples = read_all(settings, labels, root=root)
+    reading = read_all(settings, labels, root=root)
+    examples = reading.examples
     pairs = near_duplicates(examples, settings.near_duplicate)
     splits = split_examples(examples, label_set, settings.split, pairs)
     report = check_examples(splits, label_set, settings, [(examples[a], examples[b]) for a, b in pairs], tokens_cut)
+    report.left_out = dict(reading.left_out)
     return Examined(splits, report, rows_digest(examples))
 
 

@@ -1,7 +1,7 @@
 """Runs a bundle's weights: ONNX Runtime, OpenVINO or torch, whichever is there. Knows ids and logits only."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
@@ -47,6 +47,17 @@ class Backend(Protocol):
     def logits(self, batch: Batch) -> Logits:
         """Return shape (rows, n_outputs)."""
         ...
+
+
+def all_logits(backend: Backend, batches: Sequence[Batch]) -> Iterator[Logits]:
+    """Yield the logits of each batch, in order; as many batches at a time are computed as the backend has streams."""
+    if min(backend.streams, len(batches)) < 2:
+        yield from map(backend.logits, batches)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(backend.streams) as pool:
+            yield from pool.map(backend.logits, batches)
 
 
 def open_backend(folder: Path, manifest: Manifest, name: str = "auto", device: str = "cpu") -> Backend:

@@ -1,7 +1,6 @@
 """A loaded bundle that answers: examples in, Predictions out, order kept."""
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +13,7 @@ from stance.core import Array, Example, Prediction, text_problem
 from stance.encoding import Batch, Encoded, PairTokenizer, by_length
 from stance.errors import DataError, ModelError
 from stance.evaluation.calibration import softmax
-from stance.inference.backends import Backend, open_backend
+from stance.inference.backends import Backend, all_logits, open_backend
 from stance.inference.bundle import Manifest, find_bundle, read_manifest, verify
 from stance.text import render_hypothesis
 
@@ -132,21 +131,14 @@ class Predictor:
         return (self._tokenizer.pad(encoded, positions) for positions in by_length(encoded, self._backend.tokens))
 
     def _run(self, encoded: Sequence[Encoded]) -> npt.NDArray[np.float64]:
-        result = np.empty((len(encoded), self.manifest.outputs))
+        return self.compute(list(self._padded(encoded))).reshape(-1, len(self.labels))
 
-        def answer(batch: Batch) -> None:
-            result[batch.positions] = self._backend.logits(batch)
-
-        batches = list(self._padded(encoded))
-        if min(self._backend.streams, len(batches)) < 2:
-            for batch in batches:
-                answer(batch)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(self._backend.streams) as pool:
-                deque(pool.map(answer, batches), maxlen=0)  # so that a fault is raised
-        return result.reshape(-1, len(self.labels))
+    def compute(self, batches: Sequence[Batch]) -> npt.NDArray[np.float64]:
+        """Return the network's outputs of shape (rows of all batches, n_outputs), each at its batch's position."""
+        result = np.empty((sum(len(batch.positions) for batch in batches), self.manifest.outputs))
+        for batch, logits in zip(batches, all_logits(self._backend, batches), strict=True):
+            result[batch.positions] = logits
+        return result
 
     def _prediction(self, row: Array, cut: int) -> Prediction:
         best = int(row.argmax())

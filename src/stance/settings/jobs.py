@@ -102,6 +102,7 @@ class BenchmarkJob:
     seeds: int = between(1, 1000)
     systems: list[str]
     plain_encoder: str
+    plain_learning_rate: float = between(0.0, 1.0)
     few_shot: list[int]
     few_shot_steps: int = between(1, 100_000)
     leave_out: str | None

@@ -42,6 +42,7 @@ class Recipe:
     labels: LabelSet
     model: ModelSettings
     plain_encoder: str
+    plain_learning_rate: float
     train: TrainSettings
     measures: Mapping[str, MeasureSettings]
     setfit_steps: int
@@ -50,6 +51,10 @@ class Recipe:
     def model_of(self, system: str) -> ModelSettings:
         """Return the encoder that `system` starts from, and its form."""
         return replace(self.model, encoder=self.plain_encoder) if system in UNTAUGHT else self.model
+
+    def train_of(self, system: str) -> TrainSettings:
+        """Return how `system` is trained."""
+        return replace(self.train, learning_rate=self.plain_learning_rate) if system in UNTAUGHT else self.train
 
     def of(self, system: str) -> dict[str, Any]:
         """Return the settings that `system` depends on, as plain values."""
@@ -63,7 +68,7 @@ class Recipe:
             return plain | {"steps": self.setfit_steps}
         plain["teachers"] = teacher_digests(self.train)
         plain["main measure"] = asdict(next(iter(self.measures.values())))
-        return plain | {"train": deciding(self.train)}
+        return plain | {"train": deciding(self.train_of(system))}
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ def fit(
     if system == "setfit":
         settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
         return SetFit(splits.train, recipe.labels, model, **settings)
-    least = math.ceil(least_steps / recipe.train.epochs) * recipe.train.batch_size if least_steps else 0
-    repeated, once = replace(splits, train=repeat(splits.train, least)), replace(recipe.train, resume=False)
+    train = replace(recipe.train_of(system), resume=False)
+    least = math.ceil(least_steps / train.epochs) * train.batch_size if least_steps else 0
+    repeated = replace(splits, train=repeat(splits.train, least))
     session = Session(seed=seed, device=recipe.device, checkpoint=checkpoint, key="benchmark", on_log=on_log)
-    tuned = fine_tune(repeated, recipe.labels, model, once, session, recipe.measures)
+    tuned = fine_tune(repeated, recipe.labels, model, train, session, recipe.measures)
     return Tuned(recipe.labels, tuned.network, tuned.tokenizer, recipe.device)
