@@ -50,7 +50,8 @@ class DataReport:
             lines += [f"  of the {part} rows, in an earlier part too: {told}"] if told else []
         for kind, found in (("error", self.errors), ("warning", self.warnings)):
             lines += [f"  {kind}: {problem}" for problem in found[:SHOWN]]
-            lines += [f"  ... and {len(found) - SHOWN:,} more; report.json has them all"] if len(found) > SHOWN else []
+            if len(found) > SHOWN:
+                lines.append(f"  ... and {len(found) - SHOWN:,} more; scripts/prepare.py leaves all in report.json")
         return "\n".join(lines)
 
 
