@@ -5,9 +5,9 @@ import sys
 
 from stance.config import run
 from stance.paths import ROOT
-from stance.settings import BenchmarkJob
+from stance.settings import BenchmarkJob, SpeedJob
 
-COMMAND = "python scripts/benchmark.py " + shlex.join(sys.argv[1:])
+COMMAND = shlex.join(["python", "scripts/benchmark.py", *sys.argv[1:]])
 
 
 def main(job: BenchmarkJob) -> None:
@@ -23,11 +23,19 @@ def main(job: BenchmarkJob) -> None:
         sys.stdout.write(f"MLflow run {done.run_id}; look at it with: make ui\n")
 
 
+def speed(job: SpeedJob) -> None:
+    """Measure each part that is asked for, and print its page."""
+    from stance.cost.job import run_part
+    from stance.speed import PARTS
+
+    for name in job.parts:
+        done = run_part(name, PARTS[name], job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=COMMAND)
+        sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["speed"]:
         del sys.argv[1]
-        from stance.speed import main as speed
-
         run("speed", speed)
     else:
         run("benchmark", main)

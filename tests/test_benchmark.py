@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import make_rows, write_jsonl
 
-from stance.benchmark import questions
+from stance.benchmark import questions, runs
 from stance.benchmark.job import Benchmarked, run_benchmark
 from stance.config import compose_settings
 from stance.core import Example
@@ -176,6 +176,25 @@ def test_benchmark_interrupted_is_killed_and_goes_on_where_it_was(
     assert [noted["session"].seed for noted in trainings] == [1, 2, 2]
 
 
+def test_benchmark_other_code_or_packages_train_anew(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    for digest, trains in (("a", True), ("a", False), ("b", True)):
+        monkeypatch.setattr(runs, "code_digest", lambda digest=digest: digest)
+        run_benchmark(make("systems=[majority]"), tmp_path, say=said.append, on_log=quiet)
+        assert said[-2].endswith("(done before)") is not trains
+
+
+def test_benchmark_a_folder_of_other_things_is_refused_before_the_work(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    said: list[str] = []
+    with pytest.raises(ConfigError, match="mine"):
+        run_benchmark(make("output=mine"), tmp_path, say=said.append, on_log=quiet)
+    assert said == [] and (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+
+
 def test_benchmark_a_damaged_run_is_trained_again(make: Make, tmp_path: Path, trainings: list[dict[str, Any]]) -> None:
     job = make("systems=[model]", "seeds=1")
     run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
@@ -237,7 +256,7 @@ def test_benchmark_says_which_systems_are_left_out_and_why(
 ) -> None:
     monkeypatch.setattr(setfit_baseline, "find_spec", lambda name: None)
     job = make("systems=[majority,plain,setfit,holder-blind,tfidf+svm,tfidf+logistic]", "data.columns.holder=null")
-    job.data.on_contradiction = "warn"
+    job.data.on_contradiction, job.plain_learning_rate = "warn", job.train.learning_rate
     found = run_benchmark(job, tmp_path, say=quiet, on_log=quiet)
     assert "| setfit | 0 | not installed; pip install setfit accelerate |" in found.page
     assert "| plain | 0 | it would be the same as model |" in found.page

@@ -1,4 +1,4 @@
-"""The checks find duplicates, contradictions, leaks, imbalance and texts that are cut."""
+"""The checks find duplicates, contradictions, leaks and imbalance."""
 
 import json
 import random
@@ -152,12 +152,6 @@ def test_checks_warn_of_rare_missing_and_blank() -> None:
     assert "no row is labelled 'none' in train" in warnings
     assert not any("'none' is rare" in w or "have no target" in w or "have no holder" in w for w in warnings)
     assert "3 of 4 rows have no holder" in check([*parts[0], replace(parts[1][0], holder=None)], [], [C]).warnings
-
-
-def test_checks_warn_of_texts_that_are_cut() -> None:
-    report = check_examples(Splits([A, B], [], [C]), LABELS, SETTINGS, [], lambda rows: [0, 5, 2][: len(rows)])
-    assert report.cut == 2
-    assert any("2 texts are too long for the model: up to 5 tokens" in w for w in report.warnings)
 
 
 def test_checks_warn_of_ids_that_several_rows_share() -> None:

@@ -49,7 +49,10 @@ def test_encoding_equals_auto_tokenizer_for_any_text(text: str, target: str | No
 
 
 def test_encoding_counts_what_does_not_fit() -> None:
-    assert OURS.tokens_cut([Example("word " * 100, "x", "y"), Example("No.", "x", "y")]) == [100 + 3 + 3 - 24, 0]
+    long, short = Example("word " * 100, "x", "y"), Example("No.", "x", "y")
+    assert OURS.tokens_cut([long, short]) == [100 + 3 + 3 - 24, 0]
+    told = "1 texts are too long for model.max_length=24: up to 82 tokens are cut"
+    assert OURS.cut_note([long, short]).endswith(told) and OURS.cut_note([short]) == ""
 
 
 def test_encoding_counts_in_windows_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

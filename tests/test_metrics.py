@@ -42,6 +42,13 @@ def test_metrics_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     assert float(accuracy(table)) == pytest.approx(sk.accuracy_score(gold, predicted))
 
 
+def test_metrics_resamples_without_the_rare_label_are_means_over_all_labels() -> None:
+    gold = np.array([0] * 50 + [1])
+    table = score_table(gold, np.eye(2)[np.zeros(51, dtype=int)], ["often", "once"], group_weights(range(51), 200))
+    assert table["macro_f1"].value == pytest.approx(0.495, abs=1e-3)
+    assert table["macro_f1"].high <= 0.5, "1.0 would be the F1 of the frequent label alone"
+
+
 @given(rows, st.integers(0, 9))
 def test_metrics_weights_count_as_repeated_rows(pairs: list[tuple[int, int]], seed: int) -> None:
     gold, predicted = np.array(pairs).T

@@ -177,7 +177,7 @@ WRITERS: dict[str, tuple[Callable[[Path], None], tuple[int, int, int], Example]]
 
 
 def run(name: str, root: Path, folder: Path) -> Prepared:
-    job = compose_settings("prepare", [f"experiment=benchmark/{name}", f"data.path={folder}"], PrepareJob)
+    job = compose_settings("prepare", [f"data={name}", f"data.path={folder}"], PrepareJob)
     return prepare(job.data, job.labels, root=root)
 
 

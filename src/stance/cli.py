@@ -115,12 +115,12 @@ def _check(options: argparse.Namespace) -> None:
     from stance.training.tokenizer import load_tokenizer
 
     job = compose_settings("prepare", ["data.path=-", *options.overrides], PrepareJob)
-    tokens_cut = load_tokenizer(job.model).tokens_cut
+    tokenizer = load_tokenizer(job.model)
     if located(options.file) is None:
         raise DataError(f"{options.file}: no such file or folder")
     data = replace(job.data, path=options.file)
-    found = examine(resolve_data(data, ROOT), job.labels, root=ROOT, tokens_cut=tokens_cut)
-    sys.stdout.write(f"{found.report}\n")
+    found = examine(resolve_data(data, ROOT), job.labels, root=ROOT)
+    sys.stdout.write(f"{found.report}{tokenizer.cut_note(found.splits.rows())}\n")
     if found.report.errors:
         raise DataError(f"{options.file}: the data has errors\n{summarise(found.report.errors)}")
 

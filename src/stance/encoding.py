@@ -75,6 +75,14 @@ class PairTokenizer:
         windows = (examples[start : start + WINDOW] for start in range(0, len(examples), WINDOW))
         return [encoded.cut for window in windows for encoded in self.encode(window)]
 
+    def cut_note(self, examples: Sequence[Example]) -> str:
+        """Return a line for the data report that says how many texts are too long, empty when none is."""
+        cut = [count for count in self.tokens_cut(examples) if count]
+        if not cut:
+            return ""
+        told = f"{len(cut):,} texts are too long for model.max_length={self.max_length}"
+        return f"\n  warning: {told}: up to {max(cut):,} tokens are cut"
+
     def to_json(self) -> str:
         """Return the content of tokenizer.json, without truncation and padding."""
         return str(self._whole.to_str())

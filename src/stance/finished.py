@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from stance.atomic import whole_folder
+from stance.atomic import check_replaceable, whole_folder
 from stance.core import Example, LabelSet
 from stance.data.prepared import prepare, read_all, rows_digest
 from stance.errors import ConfigError, ModelError
@@ -23,6 +23,8 @@ def run_evaluate(job: EvaluateJob, root: Path, *, say: Say = lambda line: None) 
     from stance.evaluation.plots import figures
     from stance.training.baselines import asked_blind
 
+    output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
+    check_replaceable(output, "report.json")
     source = locate_bundle(job.bundle, root, job)
     predictor = load_predictor(source, backend=job.backend, device=job.device)
     if predictor.manifest.kind == "hypotheses":
@@ -32,7 +34,6 @@ def run_evaluate(job: EvaluateJob, root: Path, *, say: Say = lambda line: None) 
     require_labels(job.labels, predictor.labels, source)
     examples = _part(job, root, predictor.manifest.data, say)
     report = measure(predictor, examples, asked_blind(predictor), job.bootstrap)
-    output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
     drawn = figures(report)
     with whole_folder(output, "report.json") as draft:
         (draft / "report.md").write_text(report.to_markdown(), encoding="utf-8")

@@ -73,10 +73,10 @@ def resolve_data(settings: DataSettings, root: Path) -> DataSettings:
 
 
 def run_prepare(job: PrepareJob, root: Path) -> Prepared:
-    """Check and split the data set, or reuse what is prepared."""
+    """Check and split the data set, or reuse what is prepared; the report also tells which texts are too long."""
     tokenizer = load_tokenizer(job.model)
-    data = resolve_data(job.data, root)
-    return prepare(data, job.labels, root=root, tokens_cut=tokenizer.tokens_cut, force=job.force)
+    found = prepare(resolve_data(job.data, root), job.labels, root=root, force=job.force)
+    return replace(found, report=found.report + tokenizer.cut_note(found.splits.rows()))
 
 
 def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:

@@ -11,14 +11,14 @@ from pathlib import Path
 from stance.atomic import check_replaceable, file_hash, whole_folder
 from stance.config import compose_settings
 from stance.data.crossing import without_crossing
-from stance.data.prepared import parts_digests
+from stance.data.prepared import parts_digests, prepare
 from stance.data.splits import Splits
 from stance.data.subsets import sample
 from stance.encoding import PairTokenizer
 from stance.errors import ConfigError, summarise
 from stance.evaluation.plots import learning_curve
 from stance.inference.bundle import MANIFEST, now
-from stance.line import Say, run_prepare
+from stance.line import Say, resolve_data
 from stance.network import save_encoder
 from stance.paths import CONFIGS, located
 from stance.runlog import log_part, training_run
@@ -45,7 +45,6 @@ class Pretrained:
 
     path: Path
     table: str
-    history: list[dict[str, float]]
     run_id: str | None
     seconds: float
 
@@ -81,7 +80,7 @@ def run_pretrain(job: PretrainJob, root: Path, *, say: Say, on_log: OnLog) -> Pr
             table, scores = _dev_table(tuned), {}
         _log_results(tracker, tuned, table, {**scores, "train/seconds": tuned.seconds})
     shutil.rmtree(checkpoint, ignore_errors=True)
-    return Pretrained(target, table, tuned.history, tracker.run_id, tuned.seconds)
+    return Pretrained(target, table, tracker.run_id, tuned.seconds)
 
 
 def _task(job: PretrainJob, mix: Mix, tokenizer: PairTokenizer) -> Task:
@@ -153,7 +152,7 @@ def _prepared(name: str, path: str, job: PretrainJob, root: Path) -> TaskSet:
     given = compose_settings("prepare", [f"data={name}", f"labels={labels}", "data.path=-"], PrepareJob)
     also = job.also.get(name, [])
     data = replace(given.data, path=path, also=[*given.data.also, *also], name=f"{name}-more" if also else name)
-    prepared = run_prepare(replace(given, data=data, model=job.model), root)
+    prepared = prepare(resolve_data(data, root), given.labels, root=root)
     return TaskSet(name, dict(given.labels.names), prepared.splits, prepared.digest)
 
 

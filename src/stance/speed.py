@@ -1,7 +1,5 @@
 """What `scripts/benchmark.py speed` does, from settings to a table of speeds beside the scores of the same rows."""
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,18 +9,17 @@ import numpy as np
 from stance.core import Example, LabelSet
 from stance.cost.growth import measure_growth
 from stance.cost.install import install_sizes, install_table
-from stance.cost.job import Measure, run_part
+from stance.cost.job import Measure
 from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, spread
 from stance.cost.quality import measure_quality
 from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
-from stance.evaluation.metrics import confusion_matrix, macro_f1
+from stance.evaluation.metrics import macro_f1_of
 from stance.evaluation.plots import throughput
 from stance.evaluation.report import markdown_table
 from stance.finished import labelled_bundle
 from stance.line import resolve_data
-from stance.paths import ROOT
 from stance.settings import SpeedJob
 from stance.timing import (
     PLAIN,
@@ -59,14 +56,6 @@ class Speed:
     agreement: float | None
     cold_s: Spread
     memory_mb: float | None
-
-
-def main(job: SpeedJob) -> None:
-    """Measure each part that is asked for, and print its table."""
-    command = f"python scripts/benchmark.py speed {shlex.join(sys.argv[1:])}".strip()
-    for name in job.parts:
-        done = run_part(name, PARTS[name], job, ROOT, say=lambda line: sys.stderr.write(f"{line}\n"), command=command)
-        sys.stdout.write(f"{done.page}\nTable, figure and numbers: {done.folder}\n")
 
 
 def measure_predicting(job: SpeedJob, root: Path, say: Say) -> Part:
@@ -151,7 +140,7 @@ def _rows(
                 bf16_share=rate[0] / limits["bf16"],
                 p50_ms=float(np.percentile(one.latencies, 50)),
                 p99_ms=float(np.percentile(one.latencies, 99)),
-                macro_f1=float(macro_f1(confusion_matrix(gold, answers, len(labels)))) if scored else None,
+                macro_f1=macro_f1_of(gold, answers, len(labels)) if scored else None,
                 agreement=float(np.mean(np.array(one.answers) == reference.answers)) if trained else None,
                 cold_s=spread(one.cold),
                 memory_mb=float(np.median(one.memory)) if one.memory else None,

@@ -31,9 +31,11 @@ class TrainingBar:
         """
         self._bar.total = total
         self._bar.update(step - self._bar.n)
-        if self._bar.disable and 10 * step // total > self._tenths:
-            self._tenths = 10 * step // total
-            self.say(f"  step {step:,} of {total:,}")
+        tenths = 10 * step // total
+        if self._bar.disable and tenths != self._tenths:
+            self._tenths = tenths  # 0 again where the next training begins
+            if step:
+                self.say(f"  step {step:,} of {total:,}")
         if "dev/macro_f1" in values:
             each = ", ".join(f"{k.split('/')[1]} {v:.3f}" for k, v in values.items() if k.startswith("dev_sets/"))
             self.say(

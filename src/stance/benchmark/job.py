@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stance.atomic import whole_folder
+from stance.atomic import check_replaceable, whole_folder
 from stance.benchmark.page import Sheet, write_page
 from stance.benchmark.questions import Question, ask, present
 from stance.benchmark.runs import Outcome, Runner
@@ -53,23 +53,13 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     """
     if not job.data.measures:
         raise ConfigError("data.measures: got none; expected at least one, such as macro_f1. See configs/data")
-    labels = LabelSet(tuple(job.labels.names))
-    device = choose_device(job.device)
+    check_replaceable(root / job.output, "scores.json")
+    labels, device = LabelSet(tuple(job.labels.names)), choose_device(job.device)
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
     check_measured(job.data.measures, prepared.splits.test)
-    model = fitting_form(job.model, prepared.splits)
-    recipe = Recipe(
-        labels=labels,
-        model=model,
-        plain_encoder=job.plain_encoder,
-        plain_learning_rate=job.plain_learning_rate,
-        train=job.train,
-        measures=job.data.measures,
-        setfit_steps=job.setfit_steps,
-        device=device,
-    )
+    recipe = Recipe(job, labels, fitting_form(job.model, prepared.splits), device)
     systems, absent = present(job, prepared.splits)
     questions = ask(job, prepared.splits, labels)
     for name, reason in absent.items():

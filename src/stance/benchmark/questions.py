@@ -71,6 +71,10 @@ def _fixed(kind: str, name: str, table: str, splits: Splits) -> Question:
     return Question(kind, name, table, lambda seed: splits)
 
 
+def _same_as_model(job: BenchmarkJob) -> bool:
+    return (job.plain_encoder, job.plain_learning_rate) == (job.model.encoder, job.train.learning_rate)
+
+
 def present(job: BenchmarkJob, splits: Splits) -> tuple[list[str], dict[str, str]]:
     """Return the systems that can be run, and of each other one the reason why not.
 
@@ -87,7 +91,7 @@ def present(job: BenchmarkJob, splits: Splits) -> tuple[list[str], dict[str, str
         field = "target" if name == "majority-per-target" else NETWORKS.get(name)
         if field and not any(getattr(example, field) for example in [*splits.train, *splits.test]):
             absent[name] = f"the data has no {field}s"
-        elif name == "plain" and job.plain_encoder == job.model.encoder:
+        elif name == "plain" and _same_as_model(job):
             absent[name] = "it would be the same as model"
         elif name == "setfit" and (missing := setfit_missing()):
             absent[name] = missing

@@ -5,6 +5,8 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,29 @@ from stance.evaluation.metrics import Labels
 from stance.training.finetuning import OnLog
 from stance.training.systems import NETWORKS, Recipe, fit
 
-FORMAT = 1
+OURS = Path(__file__).parents[1]
+DECIDING = (
+    *("training/*.py", "text.py", "encoding.py", "network.py", "encoders.py"),
+    *("data/augment.py", "states.py", "states.csv"),
+)
+"""Our files on which a run depends, besides its settings."""
+PACKAGES = ("torch", "transformers", "tokenizers", "scikit-learn", "setfit")
+
+
+@cache
+def code_digest() -> str:
+    """Hash our files and the versions of the packages that decide what a run gives; another digest trains anew."""
+    found = hashlib.sha256(" ".join(map(_version, PACKAGES)).encode())
+    for file in sorted(file for pattern in DECIDING for file in OURS.glob(pattern)):
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 @dataclass(frozen=True)
@@ -57,11 +81,11 @@ class Runner:
         return outcome
 
     def _key(self, question: Question, splits: Splits, system: str, seed: int) -> str:
-        """Hash all that the run depends on: its rows, its settings, its seed."""
+        """Hash all that the run depends on: code, rows, settings, seed."""
         rows = (question.name, str(NETWORKS.get(system)), seed if question.varies else 0)
         if rows not in self._digests:
             self._digests[rows] = "".join(map(rows_digest, splits.parts().values()))
-        whole = [FORMAT, self._digests[rows], system, seed, question.least_steps, self._recipe.of(system)]
+        whole = [code_digest(), self._digests[rows], system, seed, question.least_steps, self._recipe.of(system)]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     def _read(self, key: str, n_rows: int) -> Outcome | None:

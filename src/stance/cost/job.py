@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stance.atomic import whole_folder
+from stance.atomic import check_replaceable, whole_folder
 from stance.cost.part import Part, Say
 from stance.settings import SpeedJob
 from stance.tracking import source_tags, start_run
@@ -38,6 +38,7 @@ def run_part(name: str, measure: Measure, job: SpeedJob, root: Path, *, say: Say
         StanceError: The bundle, the data or the encoder can't be used; an earlier result stays as it was.
     """
     folder = (root / job.output).with_name(f"{Path(job.output).name}-{name}")
+    check_replaceable(folder, f"{name}.json")
     part = measure(job, root, say)
     made = f"Made by `{command}`\n\n" if command else ""
     page = f"# Cost of {name}\n\n{made}{part.page}"

@@ -12,7 +12,7 @@ from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, s
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
 from stance.errors import ConfigError
-from stance.evaluation.metrics import confusion_matrix, macro_f1
+from stance.evaluation.metrics import macro_f1_of
 from stance.evaluation.plots import quality
 from stance.evaluation.report import markdown_table
 from stance.finished import labelled_bundle
@@ -109,7 +109,7 @@ def _points(
             way=name,
             rate=spread(rates[name]),
             ratio=median_ratio(rates[name], rates[first]),
-            macro_f1=float(macro_f1(confusion_matrix(gold, answers[name], len(job.labels.names)))),
+            macro_f1=macro_f1_of(gold, answers[name], len(job.labels.names)),
             agreement=float(np.mean(answers[name] == answers[first])),
             linear_share=shares[name],
         )

@@ -16,7 +16,7 @@ from stance.data.prepared import prepare
 from stance.data.splits import Splits
 from stance.data.subsets import sample
 from stance.encoding import Batch
-from stance.evaluation.metrics import confusion_matrix, macro_f1
+from stance.evaluation.metrics import macro_f1_of
 from stance.evaluation.plots import throughput
 from stance.evaluation.report import markdown_table
 from stance.line import resolve_data
@@ -143,8 +143,7 @@ def time_training(way: str, lesson: Lesson, seed: int) -> tuple[float, float]:
     fitted = _fit(way, lesson, seed)
     seconds = time.perf_counter() - started
     answers = fitted.predict_proba(lesson.test).argmax(axis=1)
-    counts = confusion_matrix(lesson.labels.indices(lesson.test), answers, len(lesson.labels))
-    return seconds, float(macro_f1(counts))
+    return seconds, macro_f1_of(lesson.labels.indices(lesson.test), answers, len(lesson.labels))
 
 
 def _fit(way: str, lesson: Lesson, seed: int) -> Classifier:

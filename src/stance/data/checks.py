@@ -1,8 +1,8 @@
-"""Looks for what makes scores wrong: contradictions, leaks, imbalance, cut texts; duplicates.py finds the alike."""
+"""Looks for what makes scores wrong: contradictions, leaks, imbalance; duplicates.py finds the alike."""
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from stance.core import Example, LabelSet
@@ -27,7 +27,6 @@ class DataReport:
     exact_duplicates: int = 0
     near_duplicates: int = 0
     across: dict[str, dict[str, int]] = field(default_factory=dict)
-    cut: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -60,7 +59,6 @@ def check_examples(
     labels: LabelSet,
     settings: DataSettings,
     pairs: Sequence[tuple[Example, Example]],
-    tokens_cut: Callable[[Sequence[Example]], list[int]] | None = None,
 ) -> DataReport:
     """Check the parts of a data set, one by one and against each other.
 
@@ -69,9 +67,8 @@ def check_examples(
         labels: Their label set.
         settings: Thresholds, and whether a leak or a contradiction is an error.
         pairs: Near duplicates as near_duplicates found them.
-        tokens_cut: Tells how many tokens a model would cut from each example; None: not checked.
     """
-    rows = [example for part in splits.parts().values() for example in part]
+    rows = splits.rows()
     report = DataReport(rows=len(rows), texts=len({e.text for e in rows}), near_duplicates=len(pairs))
     for name, part in splits.parts().items():
         counts = Counter(example.label for example in part)
@@ -96,13 +93,6 @@ def check_examples(
     severity[settings.on_leak] += leaks(splits, pairs)
     report.warnings += _balance_warnings(report, settings.rare_label) + _missing_fields(rows)
     report.warnings += _targets_apart(splits)
-    if tokens_cut is not None:
-        cut = tokens_cut(rows)
-        report.cut = sum(n > 0 for n in cut)
-        if report.cut:
-            report.warnings.append(
-                f"{report.cut:,} texts are too long for the model: up to {max(cut):,} tokens are cut"
-            )
     return report
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ PREPARED = Path("data", "processed")
 """Below the project's folder: where prepared data sets lie, each in a folder of its name."""
 CHUNK = 50_000
 """Rows that are turned into Parquet, or back, at a time."""
-TokensCut = Callable[[Sequence[Example]], list[int]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ def prepare(
     labels: LabelSettings,
     *,
     root: Path,
-    tokens_cut: TokensCut | None = None,
     force: bool = False,
 ) -> Prepared:
     """Prepare a data set, or reuse what is prepared if neither its source nor its settings changed.
@@ -51,7 +49,6 @@ def prepare(
         settings: The data set; a relative path counts from `root`.
         labels: The label set.
         root: The project's folder; the result goes to data/processed/NAME below it.
-        tokens_cut: See check_examples.
         force: Prepare anew in any case.
 
     Raises:
@@ -71,7 +68,7 @@ def prepare(
             return Prepared(
                 load_splits(folder), manifest["digest"], (folder / "report.txt").read_text("utf-8"), folder, True
             )
-    found = examine(settings, labels, root=root, tokens_cut=tokens_cut)
+    found = examine(settings, labels, root=root)
     if found.report.errors:
         raise DataError(f"{settings.path}: the data has errors\n{summarise(found.report.errors)}")
     label_set = LabelSet(tuple(labels.names))
@@ -108,9 +105,7 @@ def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> Re
     return whole
 
 
-def examine(
-    settings: DataSettings, labels: LabelSettings, *, root: Path, tokens_cut: TokensCut | None = None
-) -> Examined:
+def examine(settings: DataSettings, labels: LabelSettings, *, root: Path) -> Examined:
     """Read, split and check a data set; writes nothing. Arguments as in prepare.
 
     Raises:
@@ -121,7 +116,7 @@ def examine(
     examples = reading.examples
     pairs = near_duplicates(examples, settings.near_duplicate)
     splits = split_examples(examples, label_set, settings.split, pairs)
-    report = check_examples(splits, label_set, settings, [(examples[a], examples[b]) for a, b in pairs], tokens_cut)
+    report = check_examples(splits, label_set, settings, [(examples[a], examples[b]) for a, b in pairs])
     report.left_out = dict(reading.left_out)
     return Examined(splits, report, rows_digest(examples))
 

@@ -25,6 +25,10 @@ class Splits:
         """Return the parts by name, in order."""
         return {name: getattr(self, name) for name in PARTS}
 
+    def rows(self) -> list[Example]:
+        """Return the rows of all parts, in order."""
+        return [*self.train, *self.dev, *self.test]
+
 
 def split_examples(
     examples: Sequence[Example], labels: LabelSet, settings: SplitSettings, pairs: Iterable[tuple[int, int]] = ()

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from stance.core import Array, Example, LabelSet
 from stance.errors import ConfigError
-from stance.evaluation.metrics import Labels, accuracy, f1_scores, macro_f1
+from stance.evaluation.metrics import Labels, accuracy, f1_scores, macro_f1, occurring
 from stance.settings import MeasureSettings
 
 
@@ -83,7 +83,8 @@ def _measure(
         if settings.kind == "accuracy":
             scores = accuracy(confusion)
         else:
-            scores = f1_scores(confusion)[:, counted].mean(axis=1) if counted else macro_f1(confusion)
+            whole = occurring(hot.sum(axis=0).reshape(len(names), len(names)))
+            scores = f1_scores(confusion)[:, counted].mean(axis=1) if counted else macro_f1(confusion, whole)
         total += scores
         used += confusion.any(axis=(1, 2))  # a set of rows that a resample leaves out has no score
     return np.asarray(total / np.maximum(used, 1))

@@ -32,10 +32,23 @@ def f1_scores(confusion: Array) -> Array:
     return _divide(2 * hits, confusion.sum(axis=-1) + confusion.sum(axis=-2))
 
 
-def macro_f1(confusion: Array) -> Array:
-    """Mean F1 over the labels that occur in gold or predictions, shape (...)."""
-    present = (confusion.sum(axis=-1) + confusion.sum(axis=-2)) > 0
-    return _divide(f1_scores(confusion).sum(axis=-1), present.sum(axis=-1))
+def occurring(confusion: Array) -> Array:
+    """Tell which labels occur in gold or predictions, as 0 and 1 of shape (..., n_labels)."""
+    return np.asarray(confusion.sum(axis=-1) + confusion.sum(axis=-2) > 0, dtype=np.float64)
+
+
+def macro_f1(confusion: Array, counted: Array | None = None) -> Array:
+    """Mean F1, shape (...), over the labels that `counted` marks with 1; by itself over those that occur.
+
+    Resamples are counted over the labels of the whole: a mean over fewer labels would jump where a rare one is missing.
+    """
+    counted = occurring(confusion) if counted is None else counted
+    return _divide((f1_scores(confusion) * counted).sum(axis=-1), counted.sum(axis=-1))
+
+
+def macro_f1_of(gold: Labels, predicted: Labels, n_labels: int) -> float:
+    """Return macro-F1 over the labels that occur, 0 to 1; gold and predicted are positions, shape (n_rows,)."""
+    return float(macro_f1(confusion_matrix(gold, predicted, n_labels)))
 
 
 def accuracy(confusion: Array) -> Array:
@@ -92,7 +105,7 @@ def score_table(gold: Labels, probabilities: Array, labels: Sequence[str], weigh
     drawn = np.stack([confusion_matrix(gold, predicted, n_labels, w) for w in weights])
     table = {
         "accuracy": with_interval(float(accuracy(whole)), accuracy(drawn)),
-        "macro_f1": with_interval(float(macro_f1(whole)), macro_f1(drawn)),
+        "macro_f1": with_interval(float(macro_f1(whole)), macro_f1(drawn, occurring(whole))),
     }
     measures: dict[str, Callable[[Array], Array]] = {"f1": f1_scores, "precision": precision, "recall": recall}
     for name, measure in measures.items():

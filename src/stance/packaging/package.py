@@ -13,7 +13,7 @@ from stance.core import Array, Example
 from stance.encoding import Batch
 from stance.errors import ModelError
 from stance.evaluation.calibration import Calibration
-from stance.evaluation.metrics import Labels, confusion_matrix, macro_f1
+from stance.evaluation.metrics import Labels, macro_f1_of
 from stance.inference.backends import WEIGHTS
 from stance.inference.bundle import FORMAT_VERSION, Manifest, copy_files, now, read_manifest, save_bundle
 from stance.inference.predictor import load_predictor
@@ -147,5 +147,5 @@ def _export(path: Path, draft: Path, network: StanceNetwork, some: Sequence[Batc
 def _compare(trained: Array, exported: Array, gold: Labels) -> Parity:
     n_labels = trained.shape[1]
     one, other = trained.argmax(axis=1), exported.argmax(axis=1)
-    lost = macro_f1(confusion_matrix(gold, one, n_labels)) - macro_f1(confusion_matrix(gold, other, n_labels))
+    lost = macro_f1_of(gold, one, n_labels) - macro_f1_of(gold, other, n_labels)
     return Parity(float(np.abs(trained - exported).max()), float((one == other).mean()), float(lost))

@@ -1,5 +1,6 @@
 """What a model has to beat: majority, TF-IDF with a linear classifier, and itself half blind."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stance.core import Array, Classifier, Example, LabelSet
+
+WORDS = r"(?:\w+=)?\w+|[^\w\s]"
+"""What TF-IDF counts: words, those of the question with its field before them, and marks."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Tfidf:
             learner = DummyClassifier()
         self._pipeline = make_pipeline(
             TfidfVectorizer(
-                ngram_range=(1, 2), min_df=2 if len(examples) > 200 else 1, sublinear_tf=True, token_pattern=r"\S+"
+                ngram_range=(1, 2), min_df=2 if len(examples) > 200 else 1, sublinear_tf=True, token_pattern=WORDS
             ),
             learner,
         )
@@ -118,7 +122,7 @@ def majority_per_target(train: Sequence[Example], labels: LabelSet) -> MajorityP
 
 def _bag(example: Example) -> str:
     """One string in which words of the holder and the target are marked as such."""
-    words = example.text.lower().split()
-    words += [f"holder={w}" for w in (example.holder or "").lower().split()]
-    words += [f"target={w}" for w in (example.target or "").lower().split()]
+    words = [example.text.lower()]
+    words += [f"holder={w}" for w in re.findall(r"\w+", (example.holder or "").lower())]
+    words += [f"target={w}" for w in re.findall(r"\w+", (example.target or "").lower())]
     return " ".join(words)

@@ -157,15 +157,17 @@ def learn(
     while progress.epoch < epochs and progress.stale < settings.patience:
         for batch, gold in task.batches(progress.epoch, progress.batch):
             step = progress.epoch * task.steps + progress.batch
+            share = schedule((step + 1) / (total + 1), settings.warmup)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * schedule((step + 1) / (total + 1), settings.warmup)
+                group["lr"] = peak * share
             with torch.autocast(device, torch.bfloat16, enabled=autocast):
                 logits = network.train()(*as_tensors(batch, device))
             loss = loss_of(logits.float(), gold.to(device))
             _learn(network, loss, optimizer)
             progress.count(loss.item())
             if step % 10 == 0:
-                on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": optimizer.param_groups[0]["lr"]})
+                rate = settings.learning_rate * share  # of the encoder's top layer
+                on_log(step, total, {"train/loss": loss.item(), "train/learning_rate": rate})
             if (step + 1) % settings.checkpoint_steps == 0:
                 progress.seconds = time.perf_counter() - started
                 save_checkpoint(checkpoint, session.key, network, optimizer, progress)

@@ -1,7 +1,7 @@
 """The systems that a benchmark compares, each fitted by its name. Knows nothing of seeds in plural or of tables."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from stance.encoders import encoder_digest
 from stance.encoding import PairTokenizer
 from stance.evaluation.calibration import softmax
 from stance.network import StanceNetwork
-from stance.settings import MeasureSettings, ModelSettings, TrainSettings
+from stance.settings import BenchmarkJob, ModelSettings, TrainSettings
 from stance.training.baselines import Tfidf, majority, majority_per_target
 from stance.training.checkpoint import deciding
 from stance.training.finetuning import OnLog, Session, fine_tune
+from stance.training.hardware import use_bf16
 from stance.training.scoring import network_logits
 from stance.training.setfit_baseline import SetFit
 from stance.training.teaching import teacher_digests
@@ -37,24 +38,28 @@ UNTAUGHT = ("plain", "setfit")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything but the rows and the seed that decides what a system becomes."""
+    """Everything but the rows and the seed that decides what a system becomes.
 
+    Attributes:
+        job: The settings of the benchmark.
+        labels: Their label set.
+        model: The encoder of `model`, in the form that fits the data.
+        device: cpu or cuda.
+    """
+
+    job: BenchmarkJob
     labels: LabelSet
     model: ModelSettings
-    plain_encoder: str
-    plain_learning_rate: float
-    train: TrainSettings
-    measures: Mapping[str, MeasureSettings]
-    setfit_steps: int
     device: str
 
     def model_of(self, system: str) -> ModelSettings:
         """Return the encoder that `system` starts from, and its form."""
-        return replace(self.model, encoder=self.plain_encoder) if system in UNTAUGHT else self.model
+        return replace(self.model, encoder=self.job.plain_encoder) if system in UNTAUGHT else self.model
 
     def train_of(self, system: str) -> TrainSettings:
-        """Return how `system` is trained."""
-        return replace(self.train, learning_rate=self.plain_learning_rate) if system in UNTAUGHT else self.train
+        """Return how the network `system` is trained."""
+        once = replace(self.job.train, resume=False)
+        return replace(once, learning_rate=self.job.plain_learning_rate) if system == "plain" else once
 
     def of(self, system: str) -> dict[str, Any]:
         """Return the settings that `system` depends on, as plain values."""
@@ -65,10 +70,11 @@ class Recipe:
         model = asdict(used) | {"weights": encoder_digest(used.encoder)}
         plain |= {"model": model, "device": self.device}
         if system == "setfit":
-            return plain | {"steps": self.setfit_steps}
-        plain["teachers"] = teacher_digests(self.train)
-        plain["main measure"] = asdict(next(iter(self.measures.values())))
-        return plain | {"train": deciding(self.train_of(system))}
+            return plain | {"steps": self.job.setfit_steps}
+        train = self.train_of(system)
+        plain |= {"bf16": use_bf16(train.precision, self.device), "teachers": teacher_digests(train)}
+        plain["main measure"] = asdict(next(iter(self.job.data.measures.values())))
+        return plain | {"train": deciding(train)}
 
 
 @dataclass(frozen=True)
@@ -110,11 +116,11 @@ def fit(
         return SIMPLE[system](splits.train, recipe.labels)
     model = recipe.model_of(system)
     if system == "setfit":
-        settings: dict[str, Any] = {"seed": seed, "steps": recipe.setfit_steps, "device": recipe.device}
+        settings: dict[str, Any] = {"seed": seed, "steps": recipe.job.setfit_steps, "device": recipe.device}
         return SetFit(splits.train, recipe.labels, model, **settings)
-    train = replace(recipe.train_of(system), resume=False)
+    train = recipe.train_of(system)
     least = math.ceil(least_steps / train.epochs) * train.batch_size if least_steps else 0
     repeated = replace(splits, train=repeat(splits.train, least))
     session = Session(seed=seed, device=recipe.device, checkpoint=checkpoint, key="benchmark", on_log=on_log)
-    tuned = fine_tune(repeated, recipe.labels, model, train, session, recipe.measures)
+    tuned = fine_tune(repeated, recipe.labels, model, train, session, recipe.job.data.measures)
     return Tuned(recipe.labels, tuned.network, tuned.tokenizer, recipe.device)
