@@ -52,13 +52,21 @@ class SourceSettings:
 
 @dataclass(kw_only=True)
 class MeasureSettings:
-    """One measure of a data set: a score over some rows, or the mean of the scores over several sets of rows."""
+    """One measure of a data set: a score over some rows, or the mean of the scores over several sets of rows.
+
+    Attributes:
+        kind: What is measured.
+        labels: Only these count in macro-F1; empty: all that occur.
+        by: target or a slice; None: all rows together.
+        value: Of `by`, the rows with this value alone; None: the mean over its values.
+        merge: Label -> the coarser one that stands for it.
+    """
 
     kind: str = one_of("macro_f1", "accuracy")
-    labels: list[str]
-    by: str | None
-    value: str | None
-    merge: dict[str, str]
+    labels: list[str] = field(default_factory=list)
+    by: str | None = None
+    value: str | None = None
+    merge: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
