@@ -119,10 +119,6 @@ def test_report_needs_labelled_examples(examples: list[Example], problem: str) -
         evaluate(Fixed(LABELS, PROBABILITIES), examples)
 
 
-def test_report_is_the_same_from_ready_probabilities(report: Report) -> None:
-    assert make_report(LABELS, EXAMPLES, PROBABILITIES, resamples=20).scores == report.scores
-
-
 def test_report_says_how_often_what_is_answered_is_right() -> None:
     report = make_report(LABELS, EXAMPLES, PROBABILITIES, resamples=20)
     sure = PROBABILITIES.max(axis=1)

@@ -67,11 +67,9 @@ def _kept(model: str, backend: str, changed: int) -> Predictor:
 
 
 def _from_registry(uri: str) -> Path:
+    from stance.config import compose_settings
     from stance.paths import ROOT
-    from stance.settings import TrackingSettings
+    from stance.settings import PackageJob
     from stance.tracking import download_model
 
-    settings = TrackingSettings(
-        name="mlflow", enabled=True, experiment="stance", store="mlruns", registered_model="stance"
-    )
-    return download_model(uri, settings, ROOT)
+    return download_model(uri, compose_settings("package", [], PackageJob).tracking, ROOT)

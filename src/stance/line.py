@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stance.atomic import check_replaceable
-from stance.core import Classifier, Example, LabelSet
+from stance.core import Classifier, Example
 from stance.data.augment import swap_states
 from stance.data.download import fetch_data
 from stance.data.prepared import Prepared, parts_digests, prepare
@@ -104,7 +104,7 @@ def run_train(job: TrainJob, root: Path, *, say: Say, on_log: OnLog) -> Trained:
     log_new = partial(log_inputs, job=job, prepared=prepared, root=root)
     with training_run(job, root, run_name(job, len(prepared.splits.train)), session, log_new) as (tracker, session):
         say(f"training on {len(prepared.splits.train):,} rows ({device})")
-        labels = LabelSet(tuple(job.labels.names))
+        labels = job.labels.label_set
         tuned = fine_tune(prepared.splits, labels, job.model, job.train, session, job.data.measures)
         say("packaging and evaluating")
         _save(draft, job, prepared, tuned, device)
@@ -155,7 +155,7 @@ def _save(bundle: Path, job: TrainJob, prepared: Prepared, tuned: FineTuned, dev
     from stance.evaluation.calibration import calibrate
     from stance.training.scoring import network_logits
 
-    labels, dev = LabelSet(tuple(job.labels.names)), prepared.splits.dev
+    labels, dev = job.labels.label_set, prepared.splits.dev
     logits = network_logits(tuned.network, dev, tuned.tokenizer, device).double().numpy()
     fitted = calibrate(logits, labels.indices(dev), job.train.abstain_accuracy)
     data = {"name": job.data.name, "digest": prepared.digest, "label_digest": labels.digest}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stance.core import Example, LabelSet
+from stance.core import Example
 from stance.data.prepared import Prepared, rows_digest
 from stance.evaluation.plots import figures, learning_curve
 from stance.evaluation.report import FIRST, Report, summary_table
@@ -43,7 +43,7 @@ def log_inputs(tracker: Tracker, job: TrainJob, prepared: Prepared, root: Path) 
     """Log the settings, the commit and the data of a training."""
     tracker.settings(job)
     tracker.tags({"stage": "train", "bundle": job.bundle, "data.digest": prepared.digest, **source_tags(root)})
-    tracker.tags({"labels.digest": LabelSet(tuple(job.labels.names)).digest})
+    tracker.tags({"labels.digest": job.labels.label_set.digest})
     log_data(tracker, job.data, prepared)
 
 

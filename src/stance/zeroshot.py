@@ -1,19 +1,17 @@
 """A model that is asked about labels in words: writes its bundle, and scores it on sets beside the majority."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from stance.evaluation.calibration import calibrate
 from stance.evaluation.metrics import Labels, accuracy, confusion_matrix, macro_f1
 from stance.inference.predictor import load_predictor
 from stance.packaging.package import save_tuned
 from stance.settings import PretrainJob
+from stance.training.baselines import majority
 from stance.training.finetuning import FineTuned
 from stance.training.hypotheses import hypothesis_logits
 from stance.training.multitask import TaskSet
@@ -59,10 +57,10 @@ def score_zero_shot(bundle: Path, sets: Sequence[TaskSet], held_out: TaskSet | N
         if not unseen and new:
             parts[f"{each.name}, targets never seen"] = new
         asked = predictor.asking(each.definitions)
-        majority = Counter(e.label for e in each.splits.train).most_common(1)[0][0] or ""
+        frequent = majority(each.splits.train, each.labels)
         for name, examples in parts.items():
             gold = each.labels.indices(examples)
-            guesses = asked.predict_proba(examples).argmax(axis=1), np.full(len(gold), each.labels.index(majority))
+            guesses = (system.predict_proba(examples).argmax(axis=1) for system in (asked, frequent))
             values = [value for guess in guesses for value in _scores(gold, guess, len(each.labels))]
             lines.append(f"| {name} | {len(gold):,} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
             scores |= {

@@ -54,7 +54,7 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     if not job.data.measures:
         raise ConfigError("data.measures: got none; expected at least one, such as macro_f1. See configs/data")
     check_replaceable(root / job.output, "scores.json")
-    labels, device = LabelSet(tuple(job.labels.names)), choose_device(job.device)
+    labels, device = job.labels.label_set, choose_device(job.device)
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
@@ -105,7 +105,7 @@ def _log_child(
     child: Tracker, job: BenchmarkJob, question: Question, system: str, seed: int, outcome: Outcome
 ) -> dict[str, float]:
     """Log one run and return its measures."""
-    labels, test = LabelSet(tuple(job.labels.names)), question.splits(seed).test
+    labels, test = job.labels.label_set, question.splits(seed).test
     scores = measure_all(job.data.measures, test, labels, outcome.predicted)
     child.settings({"data": job.data.name, "system": system, "seed": seed, "question": question.name})
     child.tags({"stage": "benchmark run", "cached": str(outcome.cached).lower()})

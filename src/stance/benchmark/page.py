@@ -47,7 +47,7 @@ def write_page(
     folder: Path, job: BenchmarkJob, splits: Splits, sheets: Sequence[Sheet], absent: Mapping[str, str], command: str
 ) -> str:
     """Write every file of the result into `folder` and return the page."""
-    labels = LabelSet(tuple(job.labels.names))
+    labels = job.labels.label_set
     page = _head(job, splits, labels, command) + _overlap(job, splits, labels, sheets[0])
     latex = []
     for sheet in sheets:

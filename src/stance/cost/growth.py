@@ -84,7 +84,7 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> float | None:
 
 def measure_growth(job: SpeedJob, root: Path, say: Say) -> Part:
     """Measure every curve that the settings give sizes for."""
-    labels = LabelSet(tuple(job.labels.names))
+    labels = job.labels.label_set
     bundle, manifest = labelled_bundle(job.bundle, root, job)
     backend = open_backend(bundle, manifest)
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits

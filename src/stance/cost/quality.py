@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stance.core import Array, Example, LabelSet
+from stance.core import Array, Example
 from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, spread
 from stance.data.prepared import prepare, rows_digest
 from stance.data.subsets import sample
@@ -49,7 +49,7 @@ def measure_quality(job: SpeedJob, root: Path, say: Say) -> Part:
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
     examples = sample(splits.test, job.rows)
     say(f"fitting {LINEAR} on {len(splits.train):,} rows")
-    linear = Tfidf(splits.train, LabelSet(tuple(job.labels.names))).predict_proba
+    linear = Tfidf(splits.train, job.labels.label_set).predict_proba
     ways: dict[str, Ask] = {name: load_predictor(path).predict_proba for name, path in bundles.items()}
     first, shares = next(iter(ways.values())), dict.fromkeys(ways, 0.0)
     sure_on_dev, sure = (linear(rows).max(axis=1) for rows in (splits.dev, examples))
@@ -103,7 +103,7 @@ def _points(
             started = time.perf_counter()
             answers[name] = ways[name](examples).argmax(axis=1)
             rates[name].append(len(examples) / (time.perf_counter() - started))
-    gold, first = LabelSet(tuple(job.labels.names)).indices(examples), next(iter(ways))
+    gold, first = job.labels.label_set.indices(examples), next(iter(ways))
     return [
         Point(
             way=name,

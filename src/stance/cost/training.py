@@ -100,7 +100,7 @@ class Unscored:
 
 def measure_training(job: SpeedJob, root: Path, say: Say) -> Part:
     """Train in every way in alternating rounds, each time in a fresh process; score what was trained on test."""
-    labels = LabelSet(tuple(job.labels.names))
+    labels = job.labels.label_set
     splits = prepare(resolve_data(job.data, root), job.labels, root=root).splits
     settings = replace(job.train, epochs=job.training.epochs, most_steps=0, resume=False)
     train, test = sample(splits.train, job.training.rows), sample(splits.test, job.rows)

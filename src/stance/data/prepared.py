@@ -71,7 +71,7 @@ def prepare(
     found = examine(settings, labels, root=root)
     if found.report.errors:
         raise DataError(f"{settings.path}: the data has errors\n{summarise(found.report.errors)}")
-    label_set = LabelSet(tuple(labels.names))
+    label_set = labels.label_set
     details = {"format": FORMAT, "fingerprint": fingerprint, "digest": found.digest, "label_digest": label_set.digest}
     details |= {"settings": asdict(settings), "labels": list(labels.names)}
     _save(folder, found.splits, label_set, found.report, details)
@@ -89,7 +89,7 @@ class Examined:
 
 def read_all(settings: DataSettings, labels: LabelSettings, *, root: Path) -> Reading:
     """Read every row of data.path and data.also, unsplit; raises DataError as read_examples does."""
-    label_set, whole = LabelSet(tuple(labels.names)), Reading()
+    label_set, whole = labels.label_set, Reading()
     for path, files in _sources(settings, root):
         found = read_examples(
             path,
@@ -111,7 +111,7 @@ def examine(settings: DataSettings, labels: LabelSettings, *, root: Path) -> Exa
     Raises:
         DataError: The file can't be read or split; what the checks find is in the report.
     """
-    label_set = LabelSet(tuple(labels.names))
+    label_set = labels.label_set
     reading = read_all(settings, labels, root=root)
     examples = reading.examples
     pairs = near_duplicates(examples, settings.near_duplicate)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from stance.core import LabelSet
 from stance.settings.ranges import between, folder_name, one_of
 
 
@@ -97,6 +98,11 @@ class LabelSettings:
     name: str
     names: dict[str, str]
     aliases: dict[str, str | None]
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The names as what everything else is given."""
+        return LabelSet(tuple(self.names))
 
 
 @dataclass(kw_only=True)
