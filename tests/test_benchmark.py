@@ -176,6 +176,11 @@ def test_benchmark_interrupted_is_killed_and_goes_on_where_it_was(
     assert [noted["session"].seed for noted in trainings] == [1, 2, 2]
 
 
+def test_benchmark_says_how_the_systems_do_on_dev(done: Benchmarked) -> None:
+    assert all(line.dev is not None and 0 <= line.dev <= 1 for sheet in done.sheets for line in sheet.lines)
+    assert "| system | runs | macro_f1 on dev |" in done.page
+
+
 def test_benchmark_other_code_or_packages_train_anew(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

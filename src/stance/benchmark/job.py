@@ -110,6 +110,7 @@ def _log_child(
     child.settings({"data": job.data.name, "system": system, "seed": seed, "question": question.name})
     child.tags({"stage": "benchmark run", "cached": str(outcome.cached).lower()})
     child.metrics({f"test/{name}": value for name, value in scores.items()} | {"train/seconds": outcome.seconds})
+    child.metrics({} if outcome.dev is None else {"dev/main": outcome.dev})
     return scores
 
 
@@ -132,7 +133,9 @@ def _sheets(job: BenchmarkJob, labels: LabelSet, found: Sequence[tuple[Question,
 def _runs(pooled: Sequence[Sequence[Outcome]]) -> Runs:
     """Join the outcomes of several questions, each a list over the same seeds."""
     predictions = np.concatenate([np.stack([outcome.predicted for outcome in runs]) for runs in pooled], axis=1)
-    return Runs(predictions, float(np.mean([outcome.seconds for runs in pooled for outcome in runs])))
+    dev = [outcome.dev for runs in pooled for outcome in runs if outcome.dev is not None]
+    seconds = [outcome.seconds for runs in pooled for outcome in runs]
+    return Runs(predictions, float(np.mean(seconds)), float(np.mean(dev)) if dev else None)
 
 
 def _log(tracker: Tracker, sheets: Sequence[Sheet], absent: Mapping[str, str], files: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,9 +14,11 @@ import numpy as np
 
 from stance.atomic import whole_file
 from stance.benchmark.questions import Question
+from stance.core import Classifier, Example
 from stance.data.prepared import rows_digest
 from stance.data.splits import Splits
 from stance.data.subsets import hide
+from stance.evaluation.measures import has_rows, measure_all
 from stance.evaluation.metrics import Labels
 from stance.training.finetuning import OnLog
 from stance.training.systems import NETWORKS, Recipe, fit
@@ -47,9 +50,17 @@ def _version(package: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run predicted for the test rows, the seconds that fitting took, and whether it was done before."""
+    """What one run gave.
+
+    Attributes:
+        predicted: Positions of the labels predicted for the test rows.
+        dev: The main measure on dev, 0 to 1, for choosing among recipes; None where no dev row counts for it.
+        seconds: How long fitting took.
+        cached: Whether the run was done before.
+    """
 
     predicted: Labels
+    dev: float | None
     seconds: float
     cached: bool
 
@@ -76,9 +87,18 @@ class Runner:
         finally:
             shutil.rmtree(checkpoint, ignore_errors=True)
         seconds = time.perf_counter() - started
-        outcome = Outcome(fitted.predict_proba(splits.test).argmax(axis=1), seconds, False)
+        outcome = Outcome(
+            fitted.predict_proba(splits.test).argmax(axis=1), self._dev(fitted, splits.dev), seconds, False
+        )
         self._write(key, outcome, {"system": system, "seed": seed, "question": question.name})
         return outcome
+
+    def _dev(self, fitted: Classifier, dev: Sequence[Example]) -> float | None:
+        main = dict(list(self._recipe.job.data.measures.items())[:1])
+        if not dev or not all(has_rows(settings, dev) for settings in main.values()):
+            return None
+        predicted = fitted.predict_proba(dev).argmax(axis=1)
+        return next(iter(measure_all(main, dev, self._recipe.labels, predicted).values()))
 
     def _key(self, question: Question, splits: Splits, system: str, seed: int) -> str:
         """Hash all that the run depends on: code, rows, settings, seed."""
@@ -94,13 +114,15 @@ class Runner:
         try:
             kept = json.loads((self._cache / f"{key}.json").read_text("utf-8"))
             predicted = np.array([names.names.index(name) for name in kept["predicted"]], dtype=np.int64)
-            return Outcome(predicted, float(kept["seconds"]), True) if len(predicted) == n_rows else None
+            found = Outcome(predicted, kept["dev"], float(kept["seconds"]), True)
+            return found if len(predicted) == n_rows else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _write(self, key: str, outcome: Outcome, what: dict[str, object]) -> None:
         names = [self._recipe.labels.names[i] for i in outcome.predicted]
-        kept = what | {"seconds": outcome.seconds, "predicted": names, "settings": self._recipe.of(str(what["system"]))}
+        kept = what | {"seconds": outcome.seconds, "dev": outcome.dev, "predicted": names}
+        kept |= {"settings": self._recipe.of(str(what["system"]))}
         with whole_file(self._cache / f"{key}.json") as draft:
             draft.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 

@@ -16,10 +16,11 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Runs:
-    """What the runs of one system predicted, positions of shape (n_runs, n_rows), and their mean time."""
+    """What the runs of one system predicted, positions of shape (n_runs, n_rows), their mean time and dev score."""
 
     predictions: Labels
     seconds: float
+    dev: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """One line of the table: a system, all its measures, and the first system's lead over it."""
+    """One line of the table: a system, its main measure on dev, all on test, and the first system's lead over it."""
 
     system: str
     seconds: float
+    dev: float | None
     measures: Mapping[str, Measured]
     lead: Difference | None
 
@@ -99,7 +101,8 @@ def compare(
             for key in measures
         }
         mine = np.array(measured[main].each), np.stack([d[main] for d in drawn], axis=1)
-        lines.append(Compared(name, runs.seconds, measured, paired_test(*first, *mine) if first else None))
+        lead = paired_test(*first, *mine) if first else None
+        lines.append(Compared(name, runs.seconds, runs.dev, measured, lead))
         first = first or mine
     return lines
 

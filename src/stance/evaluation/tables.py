@@ -52,6 +52,7 @@ def footnotes(lines: Sequence[Compared], main: str, resamples: int) -> str:
     first = lines[0]
     runs = max(line.runs for line in lines)
     notes = [
+        "on dev: the mean over the runs, for choosing among recipes; all else is on test.",
         "mean [95 % interval over seeds, Student's t; 95 % interval over test rows, bootstrap of groups with "
         f"{resamples:,} resamples]. Systems without chance have one run and no first interval.",
         f"lead: {main} of {first.system} less that of the system, with its 95 % interval; p: two-sided, paired "
@@ -71,11 +72,12 @@ def footnotes(lines: Sequence[Compared], main: str, resamples: int) -> str:
 def _cells(lines: Sequence[Compared], absent: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     """Return the heads and the rows of cells."""
     names = list(lines[0].measures)
-    heads = ["system", "runs", *names, f"lead in {names[0]}", "p", "seconds a run"]
+    heads = ["system", "runs", f"{names[0]} on dev", *names, f"lead in {names[0]}", "p", "seconds a run"]
     rows = [
         [
             line.system,
             str(line.runs),
+            "" if line.dev is None else f"{line.dev:.3f}",
             *map(str, line.measures.values()),
             str(line.lead) if line.lead else "",
             f"{line.lead.p:.2g}" if line.lead else "",
