@@ -103,6 +103,14 @@ def test_files_rows_left_out_are_counted_by_their_reason(tmp_path: Path) -> None
     assert (len(found.examples), found.left_out) == (1, {"label unclear": 2, "target tea": 1})
 
 
+def test_files_a_null_label_and_a_value_of_the_label_column_are_both_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(jsonl(GOOD, GOOD | {"label": "unclear"}, GOOD | {"label": "none"}))
+    found = read_examples(path, LABELS, COLUMNS, {"unclear": None}, leave_out={"label": ["none"]})
+    assert [example.label for example in found.examples] == ["refuse"]
+    assert found.left_out == {"label unclear": 1, "label none": 1}
+
+
 def test_files_without_a_split_column_the_file_is_the_split(tmp_path: Path) -> None:
     for name in ("dev", "train"):
         (tmp_path / f"{name}.jsonl").write_text(jsonl(GOOD))

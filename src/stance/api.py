@@ -67,9 +67,7 @@ def _kept(model: str, backend: str, changed: int) -> Predictor:
 
 
 def _from_registry(uri: str) -> Path:
-    from stance.config import compose_settings
     from stance.paths import ROOT
-    from stance.settings import PackageJob
-    from stance.tracking import download_model
+    from stance.tracking import configured, download_model
 
-    return download_model(uri, compose_settings("package", [], PackageJob).tracking, ROOT)
+    return download_model(uri, configured(), ROOT)

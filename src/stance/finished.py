@@ -23,7 +23,7 @@ def run_evaluate(job: EvaluateJob, root: Path, *, say: Say = lambda line: None) 
     from stance.evaluation.plots import figures
     from stance.training.baselines import asked_blind
 
-    output = Path(job.output) if Path(job.output).is_absolute() else root / job.output
+    output = root / job.output
     check_replaceable(output, "report.json")
     source = locate_bundle(job.bundle, root, job)
     predictor = load_predictor(source, backend=job.backend, device=job.device)

@@ -10,7 +10,7 @@ from stance.core import Example, LabelSet
 from stance.cost.growth import measure_growth
 from stance.cost.install import install_sizes, install_table
 from stance.cost.job import Measure
-from stance.cost.part import Part, Say, Spread, in_round, median_ratio, shown, spread
+from stance.cost.part import Part, Say, Spread, in_round, known, median_ratio, shown, spread
 from stance.cost.quality import measure_quality
 from stance.cost.training import measure_training
 from stance.data.prepared import prepare, rows_digest
@@ -161,9 +161,6 @@ def _page(name: str, rows: Sequence[Speed], notes: Sequence[str]) -> str:
 
 
 def _cells(row: Speed) -> list[str]:
-    def known(value: float | None, form: str) -> str:
-        return "" if value is None else format(value, form)
-
     return [
         row.way,
         shown(row.rate, ",.0f"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stance.errors import ConfigError, MissingExtraError, ModelError
+from stance.paths import CONFIGS
 from stance.settings import TrackingSettings
 
 if TYPE_CHECKING:
@@ -159,6 +160,19 @@ def open_store(settings: TrackingSettings, root: Path) -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(_store_uri(folder))
     return mlflow
+
+
+def configured() -> TrackingSettings:
+    """Return what configs/tracking/mlflow.yaml says, for code that runs no script and may lack Hydra.
+
+    Raises:
+        MissingExtraError: mlflow, with which yaml comes, is not installed.
+    """
+    try:
+        from yaml import safe_load
+    except ImportError as error:
+        raise MissingExtraError("mlflow", "train") from error
+    return TrackingSettings(**safe_load((CONFIGS / "tracking" / "mlflow.yaml").read_text("utf-8")))
 
 
 def download_model(uri: str, settings: TrackingSettings, root: Path) -> Path:

@@ -10,7 +10,7 @@ from stance.atomic import check_replaceable, whole_folder
 from stance.benchmark.page import Sheet, write_page
 from stance.benchmark.questions import Question, ask, present
 from stance.benchmark.runs import Outcome, Runner
-from stance.core import Example, LabelSet
+from stance.core import Example
 from stance.errors import ConfigError
 from stance.evaluation.compare import Runs, compare
 from stance.evaluation.measures import check_measured, measure_all
@@ -54,14 +54,14 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
     if not job.data.measures:
         raise ConfigError("data.measures: got none; expected at least one, such as macro_f1. See configs/data")
     check_replaceable(root / job.output, "scores.json")
-    labels, device = job.labels.label_set, choose_device(job.device)
+    device = choose_device(job.device)
     say("preparing the data")
     prepared = run_prepare(PrepareJob(data=job.data, labels=job.labels, model=job.model, force=False), root)
     say(prepared.report)
     check_measured(job.data.measures, prepared.splits.test)
-    recipe = Recipe(job, labels, fitting_form(job.model, prepared.splits), device)
+    recipe = Recipe(job, fitting_form(job.model, prepared.splits), device)
     systems, absent = present(job, prepared.splits)
-    questions = ask(job, prepared.splits, labels)
+    questions = ask(job, prepared.splits)
     for name, reason in absent.items():
         say(f"{name}: left out, {reason}")
     runner = Runner(recipe, root / job.cache)
@@ -71,7 +71,7 @@ def run_benchmark(job: BenchmarkJob, root: Path, *, say: Say, on_log: OnLog, com
         log_data(tracker, job.data, prepared)
         found = [(q, _answer(job, root, q, systems, runner, say, on_log)) for q in questions]
         say("comparing")
-        sheets = _sheets(job, labels, found)
+        sheets = _sheets(job, found)
         with whole_folder(root / job.output, "scores.json") as folder:
             page = write_page(folder, job, prepared.splits, sheets, absent, command)
             files = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.suffix != ".png"}
@@ -109,12 +109,12 @@ def _log_child(
     scores = measure_all(job.data.measures, test, labels, outcome.predicted)
     child.settings({"data": job.data.name, "system": system, "seed": seed, "question": question.name})
     child.tags({"stage": "benchmark run", "cached": str(outcome.cached).lower()})
-    child.metrics({f"test/{name}": value for name, value in scores.items()} | {"train/seconds": outcome.seconds})
-    child.metrics({} if outcome.dev is None else {"dev/main": outcome.dev})
+    values = {f"test/{name}": value for name, value in scores.items()} | {"train/seconds": outcome.seconds}
+    child.metrics(values if outcome.dev is None else values | {"dev/main": outcome.dev})
     return scores
 
 
-def _sheets(job: BenchmarkJob, labels: LabelSet, found: Sequence[tuple[Question, Outcomes]]) -> list[Sheet]:
+def _sheets(job: BenchmarkJob, found: Sequence[tuple[Question, Outcomes]]) -> list[Sheet]:
     """Pool the questions of one kind and compare the systems on each pool."""
     sheets = []
     for kind in dict.fromkeys(question.kind for question, _ in found):
@@ -125,7 +125,7 @@ def _sheets(job: BenchmarkJob, labels: LabelSet, found: Sequence[tuple[Question,
             parts[question.name] = range(len(examples), len(examples) + len(test))
             examples += test
         systems = {name: _runs([outcomes[name] for _, outcomes in pool]) for name in pool[0][1]}
-        lines = compare(systems, examples, labels, job.data.measures, job.bootstrap)
+        lines = compare(systems, examples, job.labels.label_set, job.data.measures, job.bootstrap)
         sheets.append(Sheet(kind, first.table, first.few, examples, systems, lines, parts))
     return sheets
 

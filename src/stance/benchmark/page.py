@@ -47,13 +47,14 @@ def write_page(
     folder: Path, job: BenchmarkJob, splits: Splits, sheets: Sequence[Sheet], absent: Mapping[str, str], command: str
 ) -> str:
     """Write every file of the result into `folder` and return the page."""
-    labels = job.labels.label_set
-    page = _head(job, splits, labels, command) + _overlap(job, splits, labels, sheets[0])
+    page = _head(job, splits, command) + _overlap(job, splits, sheets[0])
     latex = []
     for sheet in sheets:
-        page += _section(job, sheet, labels, absent)
+        page += _section(job, sheet, absent)
         latex.append(to_latex(sheet.lines, absent, f"{job.data.name}: {sheet.title}"))
-        (folder / f"predictions_{sheet.kind}.csv").write_text(_predictions(sheet, labels), encoding="utf-8")
+        (folder / f"predictions_{sheet.kind}.csv").write_text(
+            _predictions(sheet, job.labels.label_set), encoding="utf-8"
+        )
     main = next(iter(job.data.measures))
     page += "## How to read the tables\n\n" + footnotes(sheets[0].lines, main, job.bootstrap)
     (folder / "table.md").write_text(page, encoding="utf-8")
@@ -68,8 +69,9 @@ def write_page(
     return page
 
 
-def _head(job: BenchmarkJob, splits: Splits, labels: LabelSet, command: str) -> str:
+def _head(job: BenchmarkJob, splits: Splits, command: str) -> str:
     """Name the data set, the model and the command, and count the rows."""
+    labels = job.labels.label_set
     heads = ["part", "rows", "groups", *labels.names]
     rows = []
     for name, part in splits.parts().items():
@@ -87,7 +89,7 @@ def _head(job: BenchmarkJob, splits: Splits, labels: LabelSet, command: str) -> 
     return "\n".join(lines) + "\n"
 
 
-def _overlap(job: BenchmarkJob, splits: Splits, labels: LabelSet, sheet: Sheet) -> str:
+def _overlap(job: BenchmarkJob, splits: Splits, sheet: Sheet) -> str:
     """Count the test rows that train or dev holds too, and measure on the others."""
     found = overlap(splits, job.data.near_duplicate)
     text = "Test rows of which train or dev holds:\n\n"
@@ -95,36 +97,34 @@ def _overlap(job: BenchmarkJob, splits: Splits, labels: LabelSet, sheet: Sheet) 
     shared = {row for rows in found.values() for row in rows}
     clean = [row for row in range(len(splits.test)) if row not in shared]
     if shared and clean:
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in _means(job, sheet, labels, clean).items())
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in _means(job, sheet, clean).items())
         text += f"\n{next(iter(job.data.measures))} on the {len(clean):,} other test rows: {scores}\n"
     return text + "\n"
 
 
-def _section(job: BenchmarkJob, sheet: Sheet, labels: LabelSet, absent: Mapping[str, str]) -> str:
+def _section(job: BenchmarkJob, sheet: Sheet, absent: Mapping[str, str]) -> str:
     groups = len(set(group_numbers(sheet.examples)))
     text = f"## {sheet.title}\n\nTest: {len(sheet.examples):,} rows in {groups:,} groups\n\n"
     text += to_markdown(sheet.lines, absent) + "\n"
     if len(sheet.parts) > 1:
         rows = []
         for name, positions in sheet.parts.items():
-            means = _means(job, sheet, labels, positions).values()
+            means = _means(job, sheet, positions).values()
             rows.append([name.replace("|", "/"), f"{len(positions):,}", *(f"{value:.3f}" for value in means)])
         text += markdown_table([next(iter(job.data.measures)), "test rows", *sheet.systems], rows) + "\n"
     return text
 
 
-def _means(job: BenchmarkJob, sheet: Sheet, labels: LabelSet, rows: Sequence[int]) -> dict[str, float]:
+def _means(job: BenchmarkJob, sheet: Sheet, rows: Sequence[int]) -> dict[str, float]:
     """Return the mean of the main measure over the runs of each system, on some of the rows."""
-    main = next(iter(job.data.measures))
-    examples, positions = [sheet.examples[i] for i in rows], np.array(rows)
-    return {
-        name: float(
-            np.mean(
-                [measure_all(job.data.measures, examples, labels, run[positions])[main] for run in runs.predictions]
-            )
-        )
-        for name, runs in sheet.systems.items()
-    }
+    main, settings = next(iter(job.data.measures.items()))
+    examples, positions, labels = [sheet.examples[i] for i in rows], np.array(rows), job.labels.label_set
+
+    def mean(runs: Runs) -> float:
+        each = (measure_all({main: settings}, examples, labels, run[positions])[main] for run in runs.predictions)
+        return float(np.mean(list(each)))
+
+    return {name: mean(runs) for name, runs in sheet.systems.items()}
 
 
 def _predictions(sheet: Sheet, labels: LabelSet) -> str:

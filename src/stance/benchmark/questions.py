@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stance.core import LabelSet
 from stance.data.splits import Splits
 from stance.data.subsets import cross_target, few_shot, leave_out, values_to_leave_out
 from stance.errors import ConfigError, did_you_mean
@@ -35,7 +34,7 @@ class Question:
     few: int = 0
 
 
-def ask(job: BenchmarkJob, splits: Splits, labels: LabelSet) -> list[Question]:
+def ask(job: BenchmarkJob, splits: Splits) -> list[Question]:
     """Return all questions of a job, the one with all rows first.
 
     Raises:
@@ -45,8 +44,8 @@ def ask(job: BenchmarkJob, splits: Splits, labels: LabelSet) -> list[Question]:
     for count in sorted(set(job.few_shot)):
         if count < 1:
             raise ConfigError(f"few_shot: got {count}; expected numbers of rows from 1, such as [8,16,32,64]")
-        few_shot(splits, labels, count, 1)
-        found.append(_few(job, splits, labels, count))
+        few_shot(splits, job.labels.label_set, count, 1)
+        found.append(_few(job, splits, count))
     if job.leave_out:
         table = f"Each {job.leave_out} left out of training in turn"
         for value in values_to_leave_out(splits, job.leave_out, job.leave_out_most):
@@ -58,9 +57,9 @@ def ask(job: BenchmarkJob, splits: Splits, labels: LabelSet) -> list[Question]:
     return found
 
 
-def _few(job: BenchmarkJob, splits: Splits, labels: LabelSet, count: int) -> Question:
+def _few(job: BenchmarkJob, splits: Splits, count: int) -> Question:
     def draw(seed: int) -> Splits:
-        return few_shot(splits, labels, count, seed)
+        return few_shot(splits, job.labels.label_set, count, seed)
 
     table = f"{count} training rows of each label, drawn anew for each seed"
     name = f"{count} rows of each label"

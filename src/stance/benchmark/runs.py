@@ -94,11 +94,11 @@ class Runner:
         return outcome
 
     def _dev(self, fitted: Classifier, dev: Sequence[Example]) -> float | None:
-        main = dict(list(self._recipe.job.data.measures.items())[:1])
-        if not dev or not all(has_rows(settings, dev) for settings in main.values()):
+        main, settings = next(iter(self._recipe.job.data.measures.items()))
+        if not has_rows(settings, dev):
             return None
         predicted = fitted.predict_proba(dev).argmax(axis=1)
-        return next(iter(measure_all(main, dev, self._recipe.labels, predicted).values()))
+        return measure_all({main: settings}, dev, self._recipe.labels, predicted)[main]
 
     def _key(self, question: Question, splits: Splits, system: str, seed: int) -> str:
         """Hash all that the run depends on: code, rows, settings, seed."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from stance.core import Example, LabelSet
-from stance.cost.part import Part, Say, alone
+from stance.cost.part import Part, Say, alone, known
 from stance.cost.scoring import COLUMNS, score_timed
 from stance.cost.synthetic import write_rows
 from stance.cost.training import Lesson, time_training
@@ -175,9 +175,8 @@ def _part(curves: Sequence[Curve], label_rows: int) -> Part:
     cells = []
     for curve in curves:
         for size, cost in zip(curve.sizes, curve.costs, strict=True):
-            held = "" if cost.memory_mb is None else f"{cost.memory_mb:,.0f}"
-            share = "" if cost.share is None else f"{cost.share:.0%}"
-            cells.append([curve.name, f"{size:,} {curve.unit}", f"{cost.seconds:,.2f}", held, share])
+            measured = [f"{cost.seconds:,.2f}", known(cost.memory_mb, ",.0f"), known(cost.share, ".0%")]
+            cells.append([curve.name, f"{size:,} {curve.unit}", *measured])
     notes = [f"{curve.told()}: {ABOUT[curve.name, curve.unit].format(label_rows)}" for curve in curves]
     notes.append("The exponents are slopes of a straight line through the logarithms; 1 is in proportion")
     metrics = {f"growth/{c.name} {c.unit} exponent": c.exponent for c in curves if c.exponent is not None}

@@ -71,6 +71,11 @@ def shown(values: Spread, form: str) -> str:
     return f"{median} [{low}, {high}]"
 
 
+def known(value: float | None, form: str) -> str:
+    """Return the number in the format `form`, nothing where there is none."""
+    return "" if value is None else format(value, form)
+
+
 def median_ratio(values: Sequence[float], reference: Sequence[float]) -> float:
     """Return the median over the rounds of value by reference."""
     return float(np.median(np.array(values) / np.array(reference)))

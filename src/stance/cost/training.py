@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers.utils import logging
 
 from stance.core import Classifier, Example, LabelSet
-from stance.cost.part import Part, Say, Spread, alone, in_round, median_ratio, shown, spread
+from stance.cost.part import Part, Say, Spread, alone, in_round, known, median_ratio, shown, spread
 from stance.data.prepared import prepare
 from stance.data.splits import Splits
 from stance.data.subsets import sample
@@ -210,7 +210,7 @@ def _cells(row: TrainingSpeed) -> list[str]:
     return [
         row.way,
         shown(row.rate, ",.1f"),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
-        "" if row.memory_mb is None else f"{row.memory_mb:,.0f}",
+        known(row.ratio, ".2f"),
+        known(row.memory_mb, ",.0f"),
         shown(row.macro_f1, ".3f"),
     ]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import combinations
@@ -58,7 +58,8 @@ def read_examples(
     Raises:
         DataError: Two files hold the same rows. With all problems of all files, the first 20 in words.
     """
-    unwanted = {columns.label: [said for said, label in aliases.items() if label is None]} | dict(leave_out or {})
+    nulls = [said for said, label in aliases.items() if label is None]
+    unwanted = [(columns.label, nulls), *(leave_out or {}).items()]
     reading, faults, held = Reading(), list[str](), dict[Path, set[int]]()
     for file, part in find_files(path, files):
         before = len(reading.examples), len(faults)
@@ -83,9 +84,9 @@ def read_examples(
     return reading
 
 
-def _unwanted(row: Row, unwanted: Patterns) -> str | None:
+def _unwanted(row: Row, unwanted: Sequence[tuple[str, Sequence[str]]]) -> str | None:
     """Say which column has a value for which the row is left out, None for a row that counts."""
-    for column, values in unwanted.items():
+    for column, values in unwanted:
         if (value := str(row.get(pick(row, column))).strip()) in values:
             return f"{pick(row, column)} {value}"
     return None

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from stance.core import Array, Example, LabelSet
 from stance.errors import ConfigError
-from stance.evaluation.metrics import Labels, accuracy, f1_scores, macro_f1, occurring
+from stance.evaluation.metrics import Labels, accuracy, macro_f1, occurring
 from stance.settings import MeasureSettings
 
 
@@ -75,17 +75,13 @@ def _measure(
     names = list(dict.fromkeys(settings.merge.get(name, name) for name in labels.names))
     merged = np.array([names.index(settings.merge.get(name, name)) for name in labels.names])
     joined = merged[cells // len(labels)] * len(names) + merged[cells % len(labels)]
-    counted = [names.index(name) for name in settings.labels]
+    chosen = np.isin(names, settings.labels).astype(np.float64)
     total, used = np.zeros(len(weights)), np.zeros(len(weights))
     for rows in _row_sets(settings, examples):
         hot = np.eye(len(names) ** 2)[joined[rows]]
         confusion = (weights[:, rows] @ hot).reshape(-1, len(names), len(names))
-        if settings.kind == "accuracy":
-            scores = accuracy(confusion)
-        else:
-            whole = occurring(hot.sum(axis=0).reshape(len(names), len(names)))
-            scores = f1_scores(confusion)[:, counted].mean(axis=1) if counted else macro_f1(confusion, whole)
-        total += scores
+        counted = chosen if settings.labels else occurring(hot.sum(axis=0).reshape(len(names), len(names)))
+        total += accuracy(confusion) if settings.kind == "accuracy" else macro_f1(confusion, counted)
         used += confusion.any(axis=(1, 2))  # a set of rows that a resample leaves out has no score
     return np.asarray(total / np.maximum(used, 1))
 

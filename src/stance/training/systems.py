@@ -42,15 +42,18 @@ class Recipe:
 
     Attributes:
         job: The settings of the benchmark.
-        labels: Their label set.
         model: The encoder of `model`, in the form that fits the data.
         device: cpu or cuda.
     """
 
     job: BenchmarkJob
-    labels: LabelSet
     model: ModelSettings
     device: str
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set of the settings."""
+        return self.job.labels.label_set
 
     def model_of(self, system: str) -> ModelSettings:
         """Return the encoder that `system` starts from, and its form."""
